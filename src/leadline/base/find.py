@@ -1,0 +1,58 @@
+"""From a name to the part: a name is a file, found by the one lazy import of the whole tree."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+from typing import Any
+
+from leadline.base.errors import InputError
+from leadline.base.spec import nearest
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+# Which extra brings a package: names of the import, not of the distribution.
+EXTRAS = {"torchvision": "vision", "timm": "vision", "datasets": "text", "huggingface_hub": "text"}
+
+
+def names(shelf: str) -> list[str]:
+    """The parts on a shelf ("models.zoo"), by file name, without importing any."""
+    folder = Path(__file__).parent.parent.joinpath(*shelf.split("."))
+    return sorted(info.name for info in pkgutil.iter_modules([str(folder)]) if not info.name.startswith("_"))
+
+
+def find(shelf: str, name: str) -> Any:
+    """The part called `name` on `shelf`: the one public class defined in that file that the shelf's contract names.
+
+    Raises InputError LL023 with the nearest name. The name is looked up among the files, never imported from a recipe as it stands.
+    """
+    known = names(shelf)
+    if not NAME.fullmatch(name) or name not in known:
+        close = nearest(name, known)
+        hint = f"did you mean  {close}  ?" if close else f"there are: {', '.join(known)}"
+        raise InputError("LL023", f"there is no '{name}' in {shelf}", where=shelf.split(".")[-1], help=hint)
+    return _part(module(f"leadline.{shelf}.{name}"), name)
+
+
+def module(path: str) -> Any:
+    """Import a module of leadline or of an optional package; a missing extra becomes InputError LL024 with the command to install it."""
+    try:
+        return importlib.import_module(path)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").split(".")[0]
+        if missing not in EXTRAS:
+            raise
+        raise InputError(
+            "LL024", f"'{path.split('.')[-1]}' needs the package {missing}, which is not installed", help=f'pip install "leadline[{EXTRAS[missing]}]"'
+        ) from None
+
+
+def _part(source: Any, name: str) -> Any:
+    wanted = name.replace("_", "")
+    for label, member in inspect.getmembers(source, inspect.isclass):
+        if label.lower() == wanted and member.__module__ == source.__name__:
+            return member
+    raise AttributeError(f"{source.__name__} defines no class named like its file ({name})")

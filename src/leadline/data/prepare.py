@@ -1,0 +1,51 @@
+"""The preparer contract: raw examples become model inputs, fitted on training rows only, the same in training, prediction and serving."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from leadline.record.ports import Port
+
+if TYPE_CHECKING:
+    import torch
+
+    from leadline.data.settings import DataSpec
+    from leadline.data.source import Examples
+
+
+class Preparer(ABC):
+    """Two steps. `store`: per example, done once and cached (decode, resize, encode). `inputs`: per batch on the device (normalise).
+
+    Between the two, augmentation acts on the stored form. Everything it knows goes through `to_dict` into model/preprocessor.json.
+    """
+
+    kind: ClassVar[str]
+    gives: Port
+
+    @classmethod
+    @abstractmethod
+    def fit(cls, examples: Examples, train: np.ndarray, spec: DataSpec) -> Preparer:
+        """Learn from the training rows `train` (indices) and from nothing else."""
+
+    @abstractmethod
+    def store(self, raw: Any) -> tuple[np.ndarray, ...]:
+        """Fixed-shape arrays with the batch first: images (B, C, H, W) uint8; rows (B, numbers) float32 and (B, categories) int64.
+
+        raw: what `Examples.fetch` gives. Raises InputError LL029 when columns are missing, naming them.
+        """
+
+    @abstractmethod
+    def inputs(self, stored: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
+        """Model inputs on the tensors' device: images become float32 and normalised, rows pass through."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON, with "kind"."""
+
+    @classmethod
+    @abstractmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Preparer:
+        """The preparer that `to_dict` wrote."""

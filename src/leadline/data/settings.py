@@ -1,0 +1,62 @@
+"""The `data` block of a recipe."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from leadline.base.spec import Spec
+
+
+class SplitSpec(Spec):
+    """How examples are cut into train, validation and test."""
+
+    val: float = Field(0.15, ge=0, lt=1)
+    """Share of the examples for validation, 0 to 1; used when the data has no validation part of its own."""
+    test: float = Field(0.15, ge=0, lt=1)
+    """Share of the examples for the test, 0 to 1; used when the data has no test part of its own."""
+    by: str | None = None
+    """Column of groups: all rows of one group stand on one side."""
+    time: str | None = None
+    """Column of dates or numbers: the oldest rows train, the newest test."""
+    own: str | None = None
+    """Column that holds train, val or test for each row."""
+    stratify: bool = True
+    """Keep the class shares (or the target's quantiles) equal on all sides."""
+    content: bool = True
+    """Keep examples of equal content on one side."""
+
+
+class DataSpec(Spec):
+    """Where the examples come from and how they are read."""
+
+    source: Any = None
+    """Path, set name, hub id, or objects in memory (Python only)."""
+    kind: str | None = None
+    """Name of the source on the shelf (`leadline list sources`); found by itself when left out."""
+    target: str | int | None = None
+    """Column to predict; a number counts columns from 0 for tables without header. Image folders need none."""
+    labels: str | None = None
+    """CSV of file names and labels for a flat folder of images; found by itself when there is one."""
+    split: SplitSpec = SplitSpec()
+    cache: Literal["auto", "memory", "disk", "none"] = "auto"
+    """Where decoded examples are kept: in memory when they fit, else in a file of fixed-size rows, else decoded each time."""
+    image_size: int | None = Field(None, ge=8, le=2048)
+    """Side of the square that images are brought to, pixels; chosen from the data when left out."""
+    ignore: tuple[str, ...] = ()
+    """Columns that are not to be used."""
+    categories: tuple[str, ...] = ()
+    """Columns of numbers that are codes, to be read as categories."""
+    separator: str | None = None
+    """Cell separator of a text table; found by itself when left out."""
+    encoding: str | None = None
+    """Text encoding of a table; found by itself and named when it is not UTF-8."""
+    header: bool | None = None
+    """Whether the first row holds column names; found by itself when left out."""
+    missing: tuple[str, ...] = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "-")
+    """Cell texts that mean missing."""
+    max_excluded: float = Field(0.001, ge=0, le=1)
+    """Largest share of examples that may be left out as unreadable or without target before the program stops."""
+    workers: int = Field(0, ge=0, le=64)
+    """Processes that decode, where examples do not fit in memory or on disk."""

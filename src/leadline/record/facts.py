@@ -1,0 +1,81 @@
+"""Facts: what is there, as found. Written to facts.json; every wing reads them, nobody changes them."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+ColumnKind = Literal["number", "category", "date", "text", "id", "constant", "empty", "target"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: what it seems to hold and why it is or is not used."""
+
+    name: str
+    kind: ColumnKind
+    missing: int = 0
+    unique: int = 0
+    example: str | None = None
+    used: bool = True
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something odd, excluded or suspect about the data.
+
+    severity: "excluded" (these examples are left out, and counted), "suspect" (may spoil the scores: twins, leaks), "odd" (kept; said).
+    items: up to 20 names of examples or columns; count is the true number.
+    """
+
+    kind: str
+    severity: Literal["excluded", "suspect", "odd"]
+    count: int
+    items: tuple[str, ...]
+    explanation: str
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Something the program chose by itself: what, the evidence, and the words that override it."""
+
+    what: str
+    evidence: str
+    override: str
+
+
+@dataclass(frozen=True)
+class ImageSizes:
+    """Pixels as stored, over all images: (smallest, median, largest) and how many images have each colour mode."""
+
+    width: tuple[int, int, int]
+    height: tuple[int, int, int]
+    modes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a source holds.
+
+    kind: "images" or "table". num_examples counts what is usable; excluded ones are in `problems`.
+    target_kind: "classes", "numbers", or None when the source holds no target.
+    classes and class_counts go together, in the order of the label codes. given_split: counts of "train", "val", "test" when the source has its own.
+    """
+
+    kind: Literal["images", "table"]
+    name: str
+    num_examples: int
+    target: str | None = None
+    target_kind: Literal["classes", "numbers"] | None = None
+    classes: tuple[str, ...] = ()
+    class_counts: tuple[int, ...] = ()
+    columns: tuple[Column, ...] = ()
+    images: ImageSizes | None = None
+    given_split: dict[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    guesses: tuple[Guess, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON fields."""
+        return asdict(self)

@@ -1,0 +1,72 @@
+"""The task contract: what right means. Losses for the loop, predictions and scores for evaluation, answers for people."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from leadline.record.batch import Batch
+from leadline.record.facts import Facts, Guess
+from leadline.record.ports import Port
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One loss for one optimizer step of the named part. value: mean over the batch's units (a scalar tensor). units: how many it averages over.
+
+    seen: extra scalar tensors to log (sums over units), such as {"correct": ...}; never read on the host within a step.
+    """
+
+    value: torch.Tensor
+    units: int
+    part: str = "model"
+    seen: dict[str, torch.Tensor] = field(default_factory=dict)
+
+
+class Task(ABC):
+    """A kind of work; one file of `tasks/kinds/`, its docstring is its handbook page. Bound to data by `bind`."""
+
+    name: ClassVar[str]
+    takes: ClassVar[tuple[type[Port], ...]]
+    metrics: ClassVar[tuple[str, ...]]
+    """Names on the metrics shelf, the first is the one shown first."""
+    best: ClassVar[tuple[str, str]]
+    """The validation score that picks the best checkpoint, and "max" or "min"."""
+    gives: Port
+
+    @classmethod
+    @abstractmethod
+    def guess(cls, facts: Facts) -> Guess | None:
+        """Whether these facts look like this task, with the evidence; None when not."""
+
+    @classmethod
+    @abstractmethod
+    def bind(cls, facts: Facts, train_targets: np.ndarray, *, label_smoothing: float = 0.0, class_weights: str = "none") -> Task:
+        """The task for this data; what it learns (classes, mean and scale of the target) comes from the training targets."""
+
+    @abstractmethod
+    def encode(self, targets: np.ndarray) -> np.ndarray:
+        """Raw targets (N,) to what the loss takes: int64 class codes, or float32 standardised values."""
+
+    @abstractmethod
+    def losses(self, model: torch.nn.Module, batch: Batch) -> Iterator[Loss]:
+        """Yield one Loss per optimizer step; a GAN yields twice, most yield once."""
+
+    @abstractmethod
+    def predictions(self, outputs: torch.Tensor) -> dict[str, np.ndarray]:
+        """Model outputs in eval mode (N, ...) to what scores and people use: {"probabilities": (N, C)} or {"values": (N,)} in the user's units."""
+
+    @abstractmethod
+    def answers(self, predictions: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+        """One JSON row per example: {"label", "confidence", "top"} or {"value"}."""
+
+    @abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON for model/labels.json; `tasks.restore` reads it back."""

@@ -1,0 +1,113 @@
+"""The `train` block of a recipe. "auto" values are chosen from the data before training and written, resolved, to the run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from leadline.base.spec import Spec
+
+
+class OptimizerSpec(Spec):
+    """The optimizer. Weight decay skips norms and biases."""
+
+    name: Literal["auto", "sgd", "adagrad", "rmsprop", "adam", "adamw", "muon"] = "auto"
+    lr: float | Literal["auto"] = Field("auto", gt=0)
+    """Peak learning rate."""
+    weight_decay: float | Literal["auto"] = Field("auto", ge=0)
+    """Decay per step as a multiple of the learning rate (decoupled for adamw and muon)."""
+    momentum: float = Field(0.9, ge=0, lt=1)
+    """For sgd, rmsprop and muon."""
+    nesterov: bool = False
+    """Nesterov's look-ahead, for sgd and muon."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = Field(1e-8, gt=0)
+    depth_decay: float = Field(1.0, gt=0, le=1)
+    """Learning rate of each block as a multiple of the next deeper one's; 1.0: all equal. For fine-tuning 0.65 to 0.9."""
+
+
+class ScheduleSpec(Spec):
+    """The learning rate over the steps, drawn before the first one."""
+
+    name: Literal["auto", "constant", "step", "cosine", "plateau", "one_cycle", "wsd"] = "auto"
+    warmup: float = Field(0.05, ge=0)
+    """Share of all steps (below 1) or number of steps (1 and above) in which the rate rises from near 0."""
+    floor: float = Field(0.0, ge=0, le=1)
+    """Lowest rate at the end, as a share of the peak (cosine, one_cycle, wsd)."""
+    every: int = Field(10, ge=1)
+    """Epochs between two drops (step)."""
+    gamma: float = Field(0.1, gt=0, lt=1)
+    """Factor of a drop (step, plateau)."""
+    patience: int = Field(3, ge=1)
+    """Epochs without a better validation score before a drop (plateau)."""
+    decay: float = Field(0.2, gt=0, le=1)
+    """Share of all steps in the final decay (wsd)."""
+
+
+class EarlyStopSpec(Spec):
+    """Stop when the validation score no longer gets better."""
+
+    patience: int = Field(5, ge=1)
+    """Epochs without a better score before the run stops."""
+    min_delta: float = Field(0.0, ge=0)
+    """Smallest difference that counts as better."""
+
+
+class AugmentSpec(Spec):
+    """Random changes of training images; each sample draws its own, from (seed, epoch, index)."""
+
+    flip: bool = False
+    """Mirror left-right, each second image."""
+    crop: int = Field(0, ge=0)
+    """Pad by this many pixels and cut a random window of the old size."""
+    scale: float = Field(0.0, ge=0, lt=1)
+    """Random resized crop: smallest share of the area that a crop keeps is 1 - scale."""
+    rotate: float = Field(0.0, ge=0, le=180)
+    """Largest rotation, degrees."""
+    colour: float = Field(0.0, ge=0, le=1)
+    """Strength of brightness, contrast and saturation changes."""
+    erase: float = Field(0.0, ge=0, le=1)
+    """Chance to blank a random rectangle."""
+    randaugment: int = Field(0, ge=0, le=10)
+    """RandAugment: number of operations per image, 0: off."""
+    randaugment_magnitude: float = Field(9.0, ge=0, le=30)
+    mixup: float = Field(0.0, ge=0)
+    """MixUp's Beta parameter; 0: off."""
+    cutmix: float = Field(0.0, ge=0)
+    """CutMix's Beta parameter; 0: off. With both on, each batch draws one."""
+
+
+class TrainSpec(Spec):
+    """How the network is trained."""
+
+    epochs: int | Literal["auto"] = Field("auto", ge=1)
+    batch_size: int | Literal["auto"] = Field("auto", ge=1)
+    optimizer: OptimizerSpec = OptimizerSpec()
+    schedule: ScheduleSpec = ScheduleSpec()
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    """auto: measured on this machine for two seconds; the measurement is written to the run."""
+    channels_last: bool | Literal["auto"] = "auto"
+    """Memory layout of images."""
+    accumulate: int = Field(1, ge=1)
+    """Micro-batches per step; the result equals the big batch of batch_size examples, cut into this many parts."""
+    clip_norm: float | None = Field(1.0, gt=0)
+    """Largest total gradient norm; null: no clipping."""
+    ema: float | None = Field(None, gt=0, lt=1)
+    """Decay of an exponential moving average of the weights, which is then validated and kept; null: off."""
+    early_stop: EarlyStopSpec | None | Literal["auto"] = "auto"
+    seed: int = Field(0, ge=0, lt=2**31)
+    augment: AugmentSpec | Literal["auto", "none"] = "auto"
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: each class weighs the same in the loss."""
+    oversample: bool = False
+    """Draw rare classes more often, so that each class is seen equally often."""
+    activation_checkpointing: bool = False
+    """Trade time for memory: activations of the model's blocks are computed again in the backward pass."""
+    compile: bool = False
+    """torch.compile the model."""
+    checkpoint_every_s: float = Field(60.0, gt=0)
+    """Seconds between two saves in mid-epoch; one is saved after each epoch too."""
+    on_nonfinite: Literal["stop", "skip"] = "stop"
+    """What a NaN or infinite loss or gradient does; skip: at most 3 in a row."""
