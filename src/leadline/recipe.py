@@ -47,7 +47,7 @@ class EvaluateSpec(Spec):
 class CheckSpec(Spec):
     """The preflight."""
 
-    ignore: dict[str, str] = {}
+    ignore: dict[str, str] = Field(default_factory=dict)
     """Finding code to the reason why it is accepted."""
 
 

@@ -46,7 +46,9 @@ def module(path: str) -> Any:
         if missing not in EXTRAS:
             raise
         raise InputError(
-            "LL024", f"'{path.split('.')[-1]}' needs the package {missing}, which is not installed", help=f'pip install "leadline[{EXTRAS[missing]}]"'
+            "LL024",
+            f"'{path.split('.')[-1]}' needs the package {missing}, which is not installed",
+            help=f'pip install "leadline[{EXTRAS[missing]}]"',
         ) from None
 
 

@@ -40,7 +40,9 @@ def explain(error: ValidationError, spec: type[BaseModel], where: str) -> InputE
     key = ".".join(path) or "recipe"
     value: Any = first["input"]
     problem = first["msg"].removeprefix("Value error, ")
-    return InputError("LL022", f"{key} = {value!r}: {problem[0].lower()}{problem[1:]}", where=where, help=f"change it, or leave {key} out for the default")
+    return InputError(
+        "LL022", f"{key} = {value!r}: {problem[0].lower()}{problem[1:]}", where=where, help=f"change it, or leave {key} out for the default"
+    )
 
 
 def _unknown_key(path: list[str], spec: type[BaseModel], where: str) -> InputError:

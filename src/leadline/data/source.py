@@ -14,8 +14,6 @@ from leadline.base.find import find, names
 from leadline.record.facts import Facts
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from leadline.data.settings import DataSpec
 
 Raw = "pd.DataFrame | list[np.ndarray]"
@@ -24,7 +22,7 @@ Raw = "pd.DataFrame | list[np.ndarray]"
 class Examples(ABC):
     """An opened source: examples 0..N-1, fetched in any order.
 
-    facts: what is there. names: (N,) how a person finds each example again (relative path, or row number counted from 1 without the header).
+    facts: what is there. names: (N,) how a person finds each example again (relative path, or row number from 1).
     targets: (N,) as found: str labels for classes, float64 for numbers, or None when there is no target.
     given_split: (N,) of "train"/"val"/"test", or None.
     """
@@ -88,7 +86,7 @@ class Source(ABC):
     @classmethod
     @abstractmethod
     def recognises(cls, target: Any) -> str | None:
-        """Why this source can open `target` (a path, a name, or objects in memory), as evidence for the user; None when it cannot. Cheap."""
+        """Why this source can open `target` (path, name, or objects in memory), as evidence for the user, or None. Cheap."""
 
     @classmethod
     @abstractmethod
@@ -126,7 +124,14 @@ def unrecognised(target: Any) -> InputError:
 
     path = Path(str(target))
     if path.is_dir() and not any(entry.is_file() for entry in path.rglob("*")):
-        return InputError("LL002", f"{target} is an empty folder", where=str(target), help="put one folder of pictures per class in it, or a table")
+        return InputError(
+            "LL002", f"{target} is an empty folder", where=str(target), help="put one folder of pictures per class in it, or a table"
+        )
     if path.exists():
         return InputError("LL004", f"no source knows what {target} is", where=str(target), help="leadline list sources  shows what is read")
-    return InputError("LL001", f"there is no file, folder or known set called {target}", where=str(target), help="check the path; `leadline list sources` shows known names")
+    return InputError(
+        "LL001",
+        f"there is no file, folder or known set called {target}",
+        where=str(target),
+        help="check the path; `leadline list sources` shows known names",
+    )

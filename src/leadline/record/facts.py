@@ -60,7 +60,8 @@ class Facts:
 
     kind: "images" or "table". num_examples counts what is usable; excluded ones are in `problems`.
     target_kind: "classes", "numbers", or None when the source holds no target.
-    classes and class_counts go together, in the order of the label codes. given_split: counts of "train", "val", "test" when the source has its own.
+    classes and class_counts go together, in the order of the label codes.
+    given_split: counts of "train", "val", "test" when the source has its own.
     """
 
     kind: Literal["images", "table"]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Loss:
-    """One loss for one optimizer step of the named part. value: mean over the batch's units (a scalar tensor). units: how many it averages over.
+    """One loss for one optimizer step of the named part. value: mean over the batch's units (a scalar tensor).
+    units: how many it averages over.
 
     seen: extra scalar tensors to log (sums over units), such as {"correct": ...}; never read on the host within a step.
     """
@@ -61,7 +62,7 @@ class Task(ABC):
 
     @abstractmethod
     def predictions(self, outputs: torch.Tensor) -> dict[str, np.ndarray]:
-        """Model outputs in eval mode (N, ...) to what scores and people use: {"probabilities": (N, C)} or {"values": (N,)} in the user's units."""
+        """Outputs in eval mode (N, ...) to what scores and people use: {"probabilities": (N, C)}, or {"values": (N,)} in the user's units."""
 
     @abstractmethod
     def answers(self, predictions: dict[str, np.ndarray]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,9 +13,9 @@ class OptimizerSpec(Spec):
     """The optimizer. Weight decay skips norms and biases."""
 
     name: Literal["auto", "sgd", "adagrad", "rmsprop", "adam", "adamw", "muon"] = "auto"
-    lr: float | Literal["auto"] = Field("auto", gt=0)
+    lr: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
     """Peak learning rate."""
-    weight_decay: float | Literal["auto"] = Field("auto", ge=0)
+    weight_decay: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
     """Decay per step as a multiple of the learning rate (decoupled for adamw and muon)."""
     momentum: float = Field(0.9, ge=0, lt=1)
     """For sgd, rmsprop and muon."""
@@ -81,8 +81,10 @@ class AugmentSpec(Spec):
 class TrainSpec(Spec):
     """How the network is trained."""
 
-    epochs: int | Literal["auto"] = Field("auto", ge=1)
-    batch_size: int | Literal["auto"] = Field("auto", ge=1)
+    epochs: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Passes over the training examples."""
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """Examples per step, over all processes and micro-batches together."""
     optimizer: OptimizerSpec = OptimizerSpec()
     schedule: ScheduleSpec = ScheduleSpec()
     precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
@@ -95,7 +97,7 @@ class TrainSpec(Spec):
     """Largest total gradient norm; null: no clipping."""
     ema: float | None = Field(None, gt=0, lt=1)
     """Decay of an exponential moving average of the weights, which is then validated and kept; null: off."""
-    early_stop: EarlyStopSpec | None | Literal["auto"] = "auto"
+    early_stop: EarlyStopSpec | Literal["auto"] | None = "auto"
     seed: int = Field(0, ge=0, lt=2**31)
     augment: AugmentSpec | Literal["auto", "none"] = "auto"
     label_smoothing: float = Field(0.0, ge=0, lt=1)
