@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
+from leadline.base.find import find
 from leadline.record.batch import Batch
 from leadline.record.facts import Facts, Guess
 from leadline.record.ports import Port
@@ -40,6 +41,10 @@ class Task(ABC):
     """Names on the metrics shelf, the first is the one shown first."""
     best: ClassVar[tuple[str, str]]
     """The validation score that picks the best checkpoint, and "max" or "min"."""
+    remedy: ClassVar[str] = ""
+    """What to do when the data does not fit the task."""
+    loss_name: str
+    """The loss in use, by its usual name."""
     gives: Port
 
     @classmethod
@@ -49,7 +54,9 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def bind(cls, facts: Facts, train_targets: np.ndarray, *, label_smoothing: float = 0.0, class_weights: str = "none") -> Task:
+    def bind(
+        cls, facts: Facts, train_targets: np.ndarray, *, loss: str = "auto", label_smoothing: float = 0.0, class_weights: str = "none"
+    ) -> Self:
         """The task for this data; what it learns (classes, mean and scale of the target) comes from the training targets."""
 
     @abstractmethod
@@ -62,7 +69,7 @@ class Task(ABC):
 
     @abstractmethod
     def predictions(self, outputs: torch.Tensor) -> dict[str, np.ndarray]:
-        """Outputs in eval mode (N, ...) to what scores and people use: {"probabilities": (N, C)}, or {"values": (N,)} in the user's units."""
+        """Outputs in eval mode to what scores and people use: {"probabilities": (N, C)}, or {"values": (N,)} in the user's units."""
 
     @abstractmethod
     def answers(self, predictions: dict[str, np.ndarray]) -> list[dict[str, Any]]:
@@ -70,4 +77,14 @@ class Task(ABC):
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON for model/labels.json; `tasks.restore` reads it back."""
+        """Plain JSON for model/labels.json; `restore` reads it back."""
+
+    @classmethod
+    @abstractmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
+        """The task that `to_dict` wrote."""
+
+
+def restore(fields: dict[str, Any]) -> Task:
+    """The bound task that a run stored."""
+    return find("tasks.kinds", fields["task"]).from_dict(fields)
