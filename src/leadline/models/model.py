@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from leadline.base.spec import Spec
 from leadline.record.ports import Port
@@ -28,6 +28,11 @@ class Model(ABC):
     @abstractmethod
     def build(cls, spec: Spec, takes: Port, gives: Port) -> nn.Module:
         """A fresh module on the CPU, initialised from torch's global generator."""
+
+    @classmethod
+    def suggest(cls, *, takes: Port, num_examples: int) -> dict[str, Any]:
+        """Training settings that suit it for this much data, as dotted recipe keys ("train.epochs"); what it leaves out has general defaults."""
+        return {}
 
     @classmethod
     @abstractmethod

@@ -1,0 +1,64 @@
+"""`predict`: answers for raw input from a finished run, by the same preparer and network that were evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from leadline.base.errors import InputError
+from leadline.data.pictures import read_image
+from leadline.flow.devices import resolve as resolve_device
+from leadline.record.ports import Images
+from leadline.ship import package
+
+TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".txt", ".gz")
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+
+
+def model_folder(run: Path) -> Path:
+    """The `model/` folder of a run, or the folder itself when it is one; LL011 otherwise."""
+    for folder in (run / "model", run):
+        if (folder / "config.json").is_file():
+            return folder
+    raise InputError("LL011", f"{run} holds no trained model", where=str(run), help=f"leadline resume {run}  finishes a stopped run")
+
+
+def predict(run: Path, inputs: Sequence[str], *, device: str = "auto") -> list[dict[str, Any]]:
+    """One answer per input row or picture, each with its "id" (file name, or file and row).
+
+    inputs: for pictures files or folders of them; for tables files with the training columns, in any order.
+    """
+    if not inputs:
+        raise InputError("LL035", "predict needs something to predict", where="predict", help=f"leadline predict {run} FILE...")
+    loaded = package.load(model_folder(run), device=resolve_device(device))
+    if isinstance(loaded.preparer.gives, Images):
+        paths = list(_pictures(inputs))
+        answers = loaded.predict([read_image(path) for path in paths])
+        return [{"id": str(path), **answer} for path, answer in zip(paths, answers, strict=True)]
+    return [row for path in inputs for row in _predict_table(loaded, Path(path))]
+
+
+def _predict_table(loaded: package.Package, path: Path) -> Iterable[dict[str, Any]]:
+    from leadline.data.rows import RowPreparer
+    from leadline.data.table_reading import read_frame
+
+    if not path.is_file():
+        raise InputError("LL001", f"there is no file {path}", where=str(path), help="leadline predict RUN table.csv")
+    assert isinstance(loaded.preparer, RowPreparer)
+    frame = read_frame(path, loaded.preparer)
+    return [{"id": f"{path}:{row}", **answer} for row, answer in enumerate(loaded.predict(frame), start=1)]
+
+
+def _pictures(inputs: Sequence[str]) -> Iterable[Path]:
+    for name in inputs:
+        path = Path(name)
+        if path.is_dir():
+            found = sorted(inner for inner in path.rglob("*") if inner.suffix.lower() in PICTURES)
+            if not found:
+                raise InputError("LL002", f"{path} holds no pictures", where=name, help=f"formats: {', '.join(PICTURES)}")
+            yield from found
+        elif path.is_file():
+            yield path
+        else:
+            raise InputError("LL001", f"there is no file or folder {path}", where=name, help="leadline predict RUN photo.jpg")
