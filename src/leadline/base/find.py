@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from leadline.base.errors import InputError
-from leadline.base.spec import nearest
+from leadline.base.nearest import nearest
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 

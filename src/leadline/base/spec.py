@@ -2,67 +2,56 @@
 
 from __future__ import annotations
 
-import difflib
-from typing import Any, Self
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from leadline.base.errors import InputError
+from leadline.base.nearest import nearest as nearest
+
+Where = str | Callable[[tuple[str, ...]], str]
+"""Where values stand: words, or a function from the path of a key to words (such as a file and its line)."""
 
 
 class Spec(BaseModel):
     """A block of settings: frozen, typed, and closed to unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, use_attribute_docstrings=True, protected_namespaces=())
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        validate_default=True,
+        use_attribute_docstrings=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _true_is_no_number(cls, values: Any) -> Any:
+        """Python counts True as 1, so `epochs: true` would train one epoch; as text it is refused like any other word."""
+        if not isinstance(values, dict):
+            return values
+        numeric = _fields_of_numbers(cls)
+        return {key: str(value).lower() if isinstance(value, bool) and key in numeric else value for key, value in values.items()}
 
     @classmethod
-    def read(cls, values: dict[str, Any], where: str) -> Self:
+    def read(cls, values: dict[str, Any], where: Where) -> Self:
         """Build the Spec from plain values; raises one InputError (LL021 or LL022) that names key, value and the nearest valid choice."""
         try:
             return cls.model_validate(values)
         except ValidationError as error:
+            from leadline.base.explain import explain
+
             raise explain(error, cls, where) from None
 
 
-def nearest(word: str, choices: list[str] | tuple[str, ...]) -> str | None:
-    """The choice that `word` most likely meant, or None."""
-    lowered = {choice.lower(): choice for choice in choices}
-    found = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.5)
-    return lowered[found[0]] if found else None
+@cache
+def _fields_of_numbers(spec: type[BaseModel]) -> frozenset[str]:
+    kinds = {name: _atoms(field.annotation) for name, field in spec.model_fields.items()}
+    return frozenset(name for name, atoms in kinds.items() if atoms & {int, float} and bool not in atoms)
 
 
-def explain(error: ValidationError, spec: type[BaseModel], where: str) -> InputError:
-    """Turn pydantic's first complaint into our form: LL021 for an unknown key, LL022 for a bad value."""
-    first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"]]
-    if first["type"] == "extra_forbidden":
-        return _unknown_key(path, spec, where)
-    key = ".".join(path) or "recipe"
-    value: Any = first["input"]
-    problem = first["msg"].removeprefix("Value error, ")
-    return InputError(
-        "LL022", f"{key} = {value!r}: {problem[0].lower()}{problem[1:]}", where=where, help=f"change it, or leave {key} out for the default"
-    )
-
-
-def _unknown_key(path: list[str], spec: type[BaseModel], where: str) -> InputError:
-    known = _fields_at(spec, path[:-1])
-    close = nearest(path[-1], known)
-    here = ".".join(path[:-1]) or "the top level"
-    hint = f"did you mean  {'.'.join([*path[:-1], close])}  ?" if close else f"keys there: {', '.join(known)}"
-    return InputError("LL021", f"unknown key '{path[-1]}' at {here}", where=where, help=hint)
-
-
-def _fields_at(spec: type[BaseModel], path: list[str]) -> list[str]:
-    """The field names of the Spec that stands at `path`, walking through unions."""
-    current = [spec]
-    for part in path:
-        fields = [model.model_fields[part].annotation for model in current if part in model.model_fields]
-        current = [found for annotation in fields for found in _specs_in(annotation)] or current
-    return sorted({name for model in current for name in model.model_fields})
-
-
-def _specs_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [found for inner in getattr(annotation, "__args__", ()) for found in _specs_in(inner)]
+def _atoms(annotation: Any) -> set[Any]:
+    inner = get_args(annotation)
+    return {annotation} if not inner else {atom for part in inner if not isinstance(part, str) for atom in _atoms(part)}

@@ -1,0 +1,89 @@
+"""YAML 1.2, read safely and with line numbers: `1e-3` is a number, `no` is text, and a key given twice is an error."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node
+
+from leadline.base.errors import InputError
+
+
+@dataclass(frozen=True)
+class Document:
+    """A mapping read from YAML text. lines: from the path of a key to its line, counted from 1."""
+
+    values: dict[str, Any]
+    name: str
+    lines: dict[tuple[str, ...], int]
+
+    def where(self, path: tuple[str, ...]) -> str:
+        """File and line of a key, or of the nearest block around it that stands in the file."""
+        for length in range(len(path), 0, -1):
+            if path[:length] in self.lines:
+                return f"{self.name}, line {self.lines[path[:length]]}"
+        return self.name
+
+
+def read_mapping(text: str, name: str) -> Document:
+    """Read a YAML mapping; raises InputError LL034 with the line for bad YAML, a key given twice, or anything but a mapping."""
+    try:
+        values = _reader().load(text)
+        node = _reader().compose(io.StringIO(text))
+    except YAMLError as error:
+        raise _bad(error, name) from None
+    if values is None:
+        return Document({}, name, {})
+    if not isinstance(values, dict):
+        kind = {list: "a list", str: "text"}.get(type(values), "a single value")
+        raise InputError("LL034", f"{name} holds {kind}, not keys with values", where=f"{name}, line 1", help="leadline new  writes one")
+    return Document(values, name, dict(_lines(node, ())))
+
+
+def read_value(text: str, name: str) -> Any:
+    """One YAML value, as in `key=value` on the command line; raises InputError LL034. Text that is empty is empty text."""
+    if text == "":
+        return ""
+    try:
+        return _reader().load(text)
+    except YAMLError as error:
+        problem = getattr(error, "problem", None) or "not valid YAML"
+        raise InputError("LL034", f"{name}={text}: {problem}", where="command line", help="put quotes around text with special signs") from None
+
+
+def write(values: Any) -> str:
+    """Values as YAML text, in the order given; short lists stand on one line."""
+    yaml = YAML(typ="safe", pure=True)
+    yaml.default_flow_style = None
+    yaml.sort_base_mapping_type_on_output = False  # pyright: ignore[reportAttributeAccessIssue]
+    yaml.width = 120
+    yaml.allow_unicode = True
+    stream = io.StringIO()
+    yaml.dump(values, stream)
+    return stream.getvalue()
+
+
+def _reader() -> YAML:
+    return YAML(typ="safe", pure=True)
+
+
+def _lines(node: Node | None, above: tuple[str, ...]) -> list[tuple[tuple[str, ...], int]]:
+    if not isinstance(node, MappingNode):
+        return []
+    found: list[tuple[tuple[str, ...], int]] = []
+    for key, value in node.value:
+        path = (*above, str(key.value))
+        found.append((path, key.start_mark.line + 1))
+        found.extend(_lines(value, path))
+    return found
+
+
+def _bad(error: YAMLError, name: str) -> InputError:
+    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+    problem = (getattr(error, "problem", None) or str(error)).split("\n")[0]
+    where = f"{name}, line {mark.line + 1}" if mark is not None else name
+    return InputError("LL034", f"{name} is not valid YAML: {problem}", where=where, help="look for a missing colon, quote or indentation there")
