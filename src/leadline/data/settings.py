@@ -1,4 +1,4 @@
-"""The `data` block of a recipe."""
+"""The `data` block of a recipe, and the changes of training images that `train.augment` names."""
 
 from __future__ import annotations
 
@@ -60,3 +60,27 @@ class DataSpec(Spec):
     """Largest share of examples that may be left out as unreadable or without target before the program stops."""
     workers: int = Field(0, ge=0, le=64)
     """Processes that decode, where examples do not fit in memory or on disk."""
+
+
+class AugmentSpec(Spec):
+    """Random changes of training images; each sample draws its own, from (seed, epoch, index)."""
+
+    flip: bool = False
+    """Mirror left-right, each second image."""
+    crop: int = Field(0, ge=0)
+    """Pad by this many pixels and cut a random window of the old size."""
+    scale: float = Field(0.0, ge=0, lt=1)
+    """Random resized crop: smallest share of the area that a crop keeps is 1 - scale."""
+    rotate: float = Field(0.0, ge=0, le=180)
+    """Largest rotation, degrees."""
+    colour: float = Field(0.0, ge=0, le=1)
+    """Strength of brightness, contrast and saturation changes."""
+    erase: float = Field(0.0, ge=0, le=1)
+    """Chance to blank a random rectangle."""
+    randaugment: int = Field(0, ge=0, le=10)
+    """RandAugment: number of operations per image, 0: off."""
+    randaugment_magnitude: float = Field(9.0, ge=0, le=30)
+    mixup: float = Field(0.0, ge=0)
+    """MixUp's Beta parameter; 0: off."""
+    cutmix: float = Field(0.0, ge=0)
+    """CutMix's Beta parameter; 0: off. With both on, each batch draws one."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from leadline.base.spec import Spec
+from leadline.data.settings import AugmentSpec as AugmentSpec
 
 
 class OptimizerSpec(Spec):
@@ -54,30 +55,6 @@ class EarlyStopSpec(Spec):
     """Smallest difference that counts as better."""
 
 
-class AugmentSpec(Spec):
-    """Random changes of training images; each sample draws its own, from (seed, epoch, index)."""
-
-    flip: bool = False
-    """Mirror left-right, each second image."""
-    crop: int = Field(0, ge=0)
-    """Pad by this many pixels and cut a random window of the old size."""
-    scale: float = Field(0.0, ge=0, lt=1)
-    """Random resized crop: smallest share of the area that a crop keeps is 1 - scale."""
-    rotate: float = Field(0.0, ge=0, le=180)
-    """Largest rotation, degrees."""
-    colour: float = Field(0.0, ge=0, le=1)
-    """Strength of brightness, contrast and saturation changes."""
-    erase: float = Field(0.0, ge=0, le=1)
-    """Chance to blank a random rectangle."""
-    randaugment: int = Field(0, ge=0, le=10)
-    """RandAugment: number of operations per image, 0: off."""
-    randaugment_magnitude: float = Field(9.0, ge=0, le=30)
-    mixup: float = Field(0.0, ge=0)
-    """MixUp's Beta parameter; 0: off."""
-    cutmix: float = Field(0.0, ge=0)
-    """CutMix's Beta parameter; 0: off. With both on, each batch draws one."""
-
-
 class TrainSpec(Spec):
     """How the network is trained."""
 
@@ -100,6 +77,8 @@ class TrainSpec(Spec):
     early_stop: EarlyStopSpec | Literal["auto"] | None = "auto"
     seed: int = Field(0, ge=0, lt=2**31)
     augment: AugmentSpec | Literal["auto", "none"] = "auto"
+    loss: Literal["auto", "cross_entropy", "mse", "mae", "huber"] = "auto"
+    """auto: cross-entropy for labels, mean squared error for numbers."""
     label_smoothing: float = Field(0.0, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
     """balanced: each class weighs the same in the loss."""
