@@ -1,0 +1,78 @@
+"""How sure a score is: percentile intervals from drawing the test examples again, and whether two scores really differ.
+
+Source: Efron, "Bootstrap Methods", 1979, doi:10.1214/aos/1176344552. What it covers is the choice of test examples; another training
+seed adds its own spread, which only further runs can show.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from leadline.evaluate.metric import Metric, metric, metrics_for
+from leadline.evaluate.predictions import Predictions
+from leadline.record.resample import RESAMPLES, draws, percentiles
+
+# A one-against-rest AUC costs examples * classes per resample; beyond this (about 20 s on one core) its interval is not measured.
+MOST_WORK = 2_000_000_000
+
+
+def intervals(predictions: Predictions, metrics: Sequence[str], *, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, list[float]]:
+    """{"accuracy": [low, high], ...}: 95 % percentile intervals over `resamples` seeded resamples of the examples, "loss" too.
+
+    A metric that is not defined in at least half of the resamples has no interval; nor have predictions that are not finite.
+    """
+    if not len(predictions) or not predictions.is_finite:
+        return {}
+    chosen = {name: part for name, part in metrics_for(metrics, predictions.needs).items() if _affordable(name, predictions)}
+    found: dict[str, list[np.ndarray]] = {name: [] for name in ("loss", *chosen)}
+    for counts in draws(len(predictions), seed=seed, resamples=resamples):
+        found["loss"].append(counts @ predictions.losses / len(predictions))
+        for name, part in chosen.items():
+            found[name].append(part.resampled(predictions.scored, predictions.truth, counts=counts))
+    ranges = {name: percentiles(np.concatenate(slices)) for name, slices in found.items()}
+    return {name: [*pair] for name, pair in ranges.items() if pair is not None}
+
+
+def _affordable(name: str, predictions: Predictions) -> bool:
+    return name != "roc_auc" or predictions.scored.size * RESAMPLES <= MOST_WORK
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Score of the first minus score of the second on the same examples, with its 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+    first_is_better: bool
+
+    @property
+    def is_noise(self) -> bool:
+        """Whether no difference at all would fit the data as well."""
+        return self.low <= 0 <= self.high
+
+
+def difference(first: Predictions, second: Predictions, *, metric_name: str, seed: int = 0) -> Difference | None:
+    """The paired difference of one metric; None where it is not defined. Both must hold the same examples in the same order."""
+    if not np.array_equal(first.index, second.index):
+        raise ValueError("a paired difference needs the same examples in the same order")
+    part = metric(metric_name)
+    one, two = part.score(first.scored, first.truth), part.score(second.scored, second.truth)
+    if one is None or two is None:
+        return None
+    pair = percentiles(np.concatenate([_gap(part, first, second=second, counts=counts) for counts in draws(len(first), seed=seed)]))
+    return None if pair is None else Difference(one - two, *pair, first_is_better=(one > two) == (part.better == "max") and one != two)
+
+
+def _gap(part: Metric, first: Predictions, *, second: Predictions, counts: np.ndarray) -> np.ndarray:
+    own = part.resampled(first.scored, first.truth, counts=counts)
+    return own - part.resampled(second.scored, second.truth, counts=counts)
+
+
+def difference_is_noise(first: Predictions, second: Predictions, *, metric_name: str, seed: int = 0) -> bool:
+    """Whether the two scores differ by no more than the choice of test examples explains (95 %, paired bootstrap)."""
+    gap = difference(first, second, metric_name=metric_name, seed=seed)
+    return gap is None or gap.is_noise

@@ -1,0 +1,61 @@
+"""The metric contract: one number that says how good predictions are, and the shelf it is found on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from leadline.base.errors import InputError
+from leadline.base.find import find
+
+Needs = Literal["probabilities", "values"]
+Better = Literal["max", "min"]
+
+
+class Metric(ABC):
+    """One score by name; one file of `evaluate/metrics/`, its docstring is its handbook page.
+
+    With needs "probabilities", `score` takes (N, C) class probabilities and (N,) class codes; with "values", (N,) or (N, V) predicted
+    and true numbers in the user's units. A score that is not defined on the data (one class absent, no examples) is None, never 0.
+    """
+
+    needs: ClassVar[Needs]
+    better: ClassVar[Better]
+    bounds: ClassVar[tuple[float, float]]
+    """The lowest and the highest number it can give."""
+
+    @abstractmethod
+    def score(self, predictions: np.ndarray, targets: np.ndarray) -> float | None:
+        """The score over all examples, or None where it is not defined."""
+
+    @abstractmethod
+    def resampled(self, predictions: np.ndarray, targets: np.ndarray, *, counts: np.ndarray) -> np.ndarray:
+        """(R,) scores, one for each row of `counts` (R, N): how often each example was drawn. NaN where not defined."""
+
+
+def number_or_none(value: float) -> float | None:
+    """A plain finite number, or None for NaN and infinity: JSON has no other word for "not defined"."""
+    return float(value) if np.isfinite(value) else None
+
+
+def metric(name: str) -> Metric:
+    """The metric called `name`; InputError LL023 with the nearest name when there is none."""
+    part: type[Metric] = find("evaluate.metrics", name)
+    return part()
+
+
+def metrics_for(names: Sequence[str], needs: Needs) -> dict[str, Metric]:
+    """The named metrics, checked at the door: each exists (LL023) and fits what the task predicts (LL022)."""
+    chosen = {name: metric(name) for name in names}
+    for name, part in chosen.items():
+        if part.needs != needs:
+            raise InputError(
+                "LL022",
+                f"metric '{name}' scores {part.needs}, and this task predicts {needs}",
+                where="evaluate.metrics",
+                help="leadline list metrics  shows which scores fit which task",
+            )
+    return chosen
