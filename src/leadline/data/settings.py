@@ -37,6 +37,8 @@ class DataSpec(Spec):
     """Name of the source on the shelf (`leadline list sources`); found by itself when left out."""
     target: str | int | None = None
     """Column to predict; a number counts columns from 0 for tables without header. Image folders need none."""
+    target_kind: Literal["classes", "numbers"] | None = None
+    """Whether the target of a table holds labels or numbers to predict; found by itself, with the evidence, when left out."""
     labels: str | None = None
     """CSV of file names and labels for a flat folder of images; found by itself when there is one."""
     split: SplitSpec = SplitSpec()
@@ -48,6 +50,10 @@ class DataSpec(Spec):
     """Columns that are not to be used."""
     categories: tuple[str, ...] = ()
     """Columns of numbers that are codes, to be read as categories."""
+    keep: tuple[str, ...] = ()
+    """Columns that are to be used although they look like ids, free text or row counters."""
+    numbers: Literal["auto", "standard", "quantile"] = "auto"
+    """How columns of numbers are scaled: by mean and deviation, or to normal scores by training quantiles (calm under heavy tails)."""
     separator: str | None = None
     """Cell separator of a text table; found by itself when left out."""
     encoding: str | None = None

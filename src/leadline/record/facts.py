@@ -10,7 +10,10 @@ ColumnKind = Literal["number", "category", "date", "text", "id", "constant", "em
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: what it seems to hold and why it is or is not used."""
+    """One column of a table: what it seems to hold and why it is or is not used.
+
+    format: how its text is read, where that is not plain: a strptime format or "ISO8601" for dates, "," for a decimal comma.
+    """
 
     name: str
     kind: ColumnKind
@@ -19,6 +22,7 @@ class Column:
     example: str | None = None
     used: bool = True
     reason: str = ""
+    format: str | None = None
 
 
 @dataclass(frozen=True)
