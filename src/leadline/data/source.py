@@ -49,7 +49,18 @@ class Examples(ABC):
 
     def near_hashes(self) -> np.ndarray | None:
         """(N,) uint64 perceptual hashes whose Hamming distance is small for near twins, or None where near twins are not defined."""
-        return None
+        if self.facts.kind != "images":
+            return None
+        from leadline.data.perceptual import near_hash
+
+        blocks = np.array_split(np.arange(len(self)), len(self) // 1024 + 1)
+        return np.concatenate([near_hash(self.thumbnails(block)) for block in blocks])
+
+    def thumbnails(self, indices: np.ndarray) -> np.ndarray:
+        """(n, 32, 32) uint8 grey thumbnails of some images, small enough to compare many."""
+        from leadline.data.perceptual import thumbnails
+
+        return thumbnails(self.fetch(indices))
 
     def excluded(self) -> Sequence[tuple[str, str]]:
         """(name, reason) of every example that was left out."""
@@ -75,6 +86,19 @@ class Selection(Examples):
 
     def content_hashes(self) -> np.ndarray:
         return self.whole.content_hashes()[self.indices]
+
+    def column(self, name: str) -> np.ndarray:
+        return self.whole.column(name)[self.indices]
+
+    def near_hashes(self) -> np.ndarray | None:
+        hashes = self.whole.near_hashes()
+        return None if hashes is None else hashes[self.indices]
+
+    def thumbnails(self, indices: np.ndarray) -> np.ndarray:
+        return self.whole.thumbnails(self.indices[indices])
+
+    def excluded(self) -> Sequence[tuple[str, str]]:
+        return self.whole.excluded()
 
 
 class Source(ABC):
