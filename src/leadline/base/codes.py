@@ -13,6 +13,11 @@ class Page(NamedTuple):
 
 
 CODES: dict[str, Page] = {
+    "LL000": Page(
+        "leadline itself failed",
+        "Something happened that leadline did not foresee, so this is its fault and not yours. The same command with --debug shows where; "
+        "please report it with what it prints.",
+    ),
     "LL001": Page("path not found", "Nothing stands at the path you named. Check the spelling and the folder you are in."),
     "LL002": Page("nothing to read", "The source was opened and holds no example of a kind leadline reads."),
     "LL003": Page(

@@ -10,9 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from leadline.base.errors import InputError
-from leadline.base.nearest import nearest
+from leadline.base.nearest import did_you_mean
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
+
+WORDS = {
+    "models.zoo": ("model", "leadline list models"),
+    "tasks.kinds": ("task", "leadline list tasks"),
+    "data.sources": ("source", "leadline list sources"),
+    "evaluate.metrics": ("metric", "leadline list metrics"),
+}
+"""What the parts of a shelf are called, and the command that lists them."""
 
 # Which extra brings a package: names of the import, not of the distribution.
 EXTRAS = {"torchvision": "vision", "timm": "vision", "datasets": "text", "huggingface_hub": "text"}
@@ -29,12 +37,17 @@ def find(shelf: str, name: str) -> Any:
 
     Raises InputError LL023 with the nearest name. The name is looked up among the files, never imported from a recipe as it stands.
     """
+    check_name(shelf, name)
+    return _part(module(f"leadline.{shelf}.{name}"), name)
+
+
+def check_name(shelf: str, name: str, *, where: str | None = None) -> None:
+    """Raise InputError LL023 with the nearest name when no part on `shelf` is called `name`; imports nothing."""
     known = names(shelf)
     if not NAME.fullmatch(name) or name not in known:
-        close = nearest(name, known)
-        hint = f"did you mean  {close}  ?" if close else f"there are: {', '.join(known)}"
-        raise InputError("LL023", f"there is no '{name}' in {shelf}", where=shelf.split(".")[-1], help=hint)
-    return _part(module(f"leadline.{shelf}.{name}"), name)
+        kind, verb = WORDS.get(shelf, (shelf, "leadline --help"))
+        hint = did_you_mean(name, known, else_say=f"{verb}  shows what there is")
+        raise InputError("LL023", f"there is no {kind} '{name}'", where=where or kind, help=hint)
 
 
 def module(path: str) -> Any:

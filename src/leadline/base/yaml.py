@@ -55,18 +55,6 @@ def read_value(text: str, name: str) -> Any:
         raise InputError("LL034", f"{name}={text}: {problem}", where="command line", help="put quotes around text with special signs") from None
 
 
-def write(values: Any) -> str:
-    """Values as YAML text, in the order given; short lists stand on one line."""
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = None
-    yaml.sort_base_mapping_type_on_output = False  # pyright: ignore[reportAttributeAccessIssue]
-    yaml.width = 120
-    yaml.allow_unicode = True
-    stream = io.StringIO()
-    yaml.dump(values, stream)
-    return stream.getvalue()
-
-
 def _reader() -> YAML:
     return YAML(typ="safe", pure=True)
 

@@ -1,0 +1,68 @@
+"""From the words after a verb to a checked recipe: one target, and key=value pairs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from leadline.base.errors import InputError
+
+if TYPE_CHECKING:
+    from leadline.recipe import Recipe
+
+PAIR = re.compile(r"[A-Za-z_][\w.-]*=")
+words_argument = click.argument("words", nargs=-1, metavar="[TARGET] [KEY=VALUE]...")
+
+
+def sort(words: tuple[str, ...]) -> tuple[str | None, list[str]]:
+    """The target, and the key=value words; InputError LL035 for two targets. A file whose name holds a = is a target."""
+    pairs = [word for word in words if PAIR.match(word) and not Path(word).exists()]
+    targets = [word for word in words if word not in pairs]
+    if len(targets) > 1:
+        raise InputError(
+            "LL035",
+            f"two targets: {targets[0]!r} and {targets[1]!r}",
+            where="command line",
+            help="name one; settings are key=value, and names with spaces stand in quotes",
+        )
+    return (targets[0] if targets else None), pairs
+
+
+def recipe_of(words: tuple[str, ...], *, seed: int | None = None) -> Recipe:
+    """The recipe that the words describe, its data known to be there. Raises InputError before anything heavy is imported."""
+    from leadline import recipe
+
+    target, pairs = sort(words)
+    pairs += [f"train.seed={seed}"] if seed is not None else []
+    if target is None and not any(pair.startswith(("data.source=", "data={")) for pair in pairs):
+        raise InputError("LL035", "there is no target: data or a recipe", where="command line", help="leadline train photos/")
+    start = recipe.Recipe() if target is None else recipe.from_target(target)
+    _one_source(start, target, pairs)
+    found = recipe.override(start, pairs)
+    _is_there(found)
+    return found
+
+
+def _one_source(start: Recipe, target: str | None, pairs: list[str]) -> None:
+    """Data named as the target and another data.source cannot both hold; a recipe's source may be replaced."""
+    named = [pair for pair in pairs if pair.startswith("data.source=")]
+    if target is not None and start.data.source == target and named and named[0] != f"data.source={target}":
+        raise InputError("LL030", f"the target {target} and {named[0]} contradict each other", where="command line", help="give one of the two")
+
+
+def _is_there(found: Recipe) -> None:
+    from leadline.data.source import recognise
+
+    source: Any = found.data.source
+    if source is None:
+        raise InputError("LL001", "the recipe names no data", where="data.source", help="data.source=PATH")
+    if found.data.kind is None:
+        recognise(source)
+
+
+def again(words: tuple[str, ...], *, seed: int | None = None) -> list[str]:
+    """The same words for the `Next:` line."""
+    return [*words, *([] if seed is None else ["--seed", str(seed)])]
