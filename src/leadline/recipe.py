@@ -130,7 +130,7 @@ def to_yaml(recipe: Recipe) -> str:
 
 def commented(recipe: Recipe) -> str:
     """A recipe to edit: what is set and what is often changed, then every other key commented out with its default and its sentence."""
-    head = "# A leadline recipe. Lines behind a # show the defaults: take the # away (of the block's name too) to change one.\n\n"
+    head = "# A leadline recipe. Lines behind a # show the defaults: take the # away to change one.\n\n"
     return EDITOR + head + "\n".join(paper.commented_lines(recipe, EVERYDAY)) + "\n"
 
 
@@ -142,21 +142,17 @@ def schema() -> dict[str, Any]:
     _names(blocks["DataSpec"]["properties"]["kind"], names("data.sources"))
     blocks["EvaluateSpec"]["properties"]["metrics"]["anyOf"][0]["items"]["enum"] = names("evaluate.metrics")
     blocks["ModelSpec"].update(_model_schema(blocks["ModelSpec"]["properties"], blocks))
+    for block in (whole, *blocks.values()):
+        _or_null(block.get("properties", {}))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole, "title": "leadline recipe"}
 
 
 def _build(values: dict[str, Any], where: Where) -> Recipe:
     """A checked recipe: keys, kinds and limits, then names, then what contradicts itself."""
-    recipe = Recipe.read(_without_empty_blocks(values), where)
+    recipe = Recipe.read(paper.without_empty_blocks(values, Recipe), where)
     _check_names(recipe, where)
     _check_sense(recipe, where)
     return recipe
-
-
-def _without_empty_blocks(values: dict[str, Any]) -> dict[str, Any]:
-    """A block whose keys are all commented out reads as null; it means the defaults."""
-    blocks = [name for name, field in Recipe.model_fields.items() if isinstance(field.annotation, type) and issubclass(field.annotation, Spec)]
-    return {key: value for key, value in values.items() if not (value is None and key in blocks)}
 
 
 def _beside(recipe: Recipe, folder: Path) -> Recipe:
@@ -216,8 +212,6 @@ def _check_names(recipe: Recipe, where: Where) -> None:
 
 
 def _check_model(model: ModelSpec, where: Where) -> None:
-    from leadline.models.build import validate
-
     options = dict(model.model_extra or {})
     if model.name != "auto" and not model.name.startswith(LIBRARIES):
         check_name("models.zoo", model.name, where=_at(where, ("model", "name")))
@@ -230,6 +224,8 @@ def _check_model(model: ModelSpec, where: Where) -> None:
             more = "; the settings of a network need its name: model.name" if model.name == "auto" else f" for {model.name}"
             raise InputError("LL021", f"unknown key '{key}' at model{more}", where=_at(where, ("model", key)), help=hint)
     if model.name != "auto":
+        from leadline.models.build import validate
+
         validate(model.name, options, _at(where, ("model",)))
 
 
@@ -258,6 +254,13 @@ def _check_sense(recipe: Recipe, where: Where) -> None:
 
 def _at(where: Where, path: tuple[str, ...]) -> str:
     return f"{where}, {'.'.join(path)}" if isinstance(where, str) else where(path)
+
+
+def _or_null(properties: dict[str, Any]) -> None:
+    """A block whose keys are all commented out is null and means its defaults."""
+    for name, field in properties.items():
+        if "$ref" in field:
+            properties[name] = {**{key: value for key, value in field.items() if key != "$ref"}, "anyOf": [{"$ref": field["$ref"]}, {"type": "null"}]}
 
 
 def _names(field: dict[str, Any], choices: list[str]) -> None:

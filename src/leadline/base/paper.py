@@ -58,19 +58,35 @@ def lines(content: Mapping[str, Any], *, indent: int = 0) -> Iterator[str]:
 
 
 def commented_lines(spec: Spec, live: Collection[str], *, above: str = "", indent: int = 0) -> Iterator[str]:
-    """Each key with its sentence; keys that are neither set nor in `live` (dotted) are commented out with their default."""
-    keys = given_keys(spec) | set(live)
+    """Each key with its sentence; keys that are neither set nor in `live` (dotted) are commented out with their default.
+
+    A block all of whose keys are commented out reads as null, which recipes take as its defaults.
+    """
+    pad, on = "  " * indent, given_keys(spec)
     for name, field in type(spec).model_fields.items():
-        dotted = above + (field.alias or name)
-        value = getattr(spec, name)
+        label, value = field.alias or name, getattr(spec, name)
         if isinstance(value, Spec):
-            inside = {key.removeprefix(f"{dotted}.") for key in live if key.startswith(f"{dotted}.")}
-            on = bool(given_keys(value) or inside)
-            yield from _block(value, field, inside, on=on, label=field.alias or name, indent=indent)
+            yield from [""] if indent == 0 else []
+            yield _beside(f"{pad}{label}:", field.description or type(value).__doc__)
+            yield from commented_lines(value, live, above=f"{above}{label}.", indent=indent + 1)
         else:
-            yield _line(field.alias or name, _plain(value), field, on=dotted.removeprefix(above) in keys, indent=indent)
+            hidden = "" if label in on or above + label in live else "# "
+            yield _beside(f"{pad}{hidden}{label}: {'null' if isinstance(_plain(value), InMemory) else inline(_plain(value))}", field.description)
     for key, value in (spec.model_extra or {}).items():
-        yield f"{'  ' * indent}{inline(key)}: {inline(_plain(value))}"
+        yield f"{pad}{inline(key)}: {inline(_plain(value))}"
+
+
+def without_empty_blocks(values: Mapping[str, Any], spec: type[Spec]) -> dict[str, Any]:
+    """The values without the blocks that are null, at every level."""
+    found = dict(values)
+    for name, field in spec.model_fields.items():
+        if name not in found or not _is_block(field):
+            continue
+        if found[name] is None:
+            del found[name]
+        elif isinstance(found[name], Mapping):
+            found[name] = without_empty_blocks(found[name], specs_in(field.annotation)[0])  # pyright: ignore[reportArgumentType]
+    return found
 
 
 def inline(value: Any) -> str:
@@ -122,25 +138,9 @@ def _plain(value: Any) -> Any:
     return InMemory(type(value).__name__)
 
 
-def _block(spec: Spec, field: FieldInfo, live: set[str], *, on: bool, label: str, indent: int) -> Iterator[str]:
-    head = f"{'  ' * indent}{'' if on else '# '}{label}:"
-    if indent == 0:
-        yield ""
-    yield f"{head:<{COMMENT_COLUMN}}# {sentence(field.description or type(spec).__doc__)}"
-    inner = commented_lines(spec, live, indent=indent + 1)
-    yield from inner if on else (_behind(line, indent) for line in inner)
-
-
-def _behind(line: str, indent: int) -> str:
-    """A line of a block that is itself commented out: one more # in front, so that taking it away leaves the inner one."""
-    pad = "  " * indent
-    return f"{pad}# {line.removeprefix(pad)}"
-
-
-def _line(label: str, value: Any, field: FieldInfo, *, on: bool, indent: int) -> str:
-    text = f"{'  ' * indent}{'' if on else '# '}{label}: {'null' if isinstance(value, InMemory) else inline(value)}"
-    about = sentence(field.description)
-    return f"{text:<{COMMENT_COLUMN - 1}} # {about}" if about else text
+def _beside(text: str, about: str | None) -> str:
+    """The text with the first sentence about it in the column of comments."""
+    return f"{text:<{COMMENT_COLUMN - 1}} # {sentence(about)}" if about else text
 
 
 def _text(value: str) -> str:
