@@ -25,7 +25,11 @@ class SplitSpec(Spec):
     stratify: bool = True
     """Keep the class shares (or the target's quantiles) equal on all sides."""
     content: bool = True
-    """Keep examples of equal content on one side."""
+    """Keep examples of equal content, and pictures that look the same, on one side."""
+    given: bool = True
+    """Keep the train, val and test parts that the data brings; false: cut everything anew."""
+    drop_twins: bool = False
+    """Leave out training examples whose equal stands in validation or test parts that the data brings."""
 
 
 class DataSpec(Spec):
