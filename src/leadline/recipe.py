@@ -25,7 +25,10 @@ SHORT_KEYS = {
     "lr": "train.optimizer.lr",
 }
 EVERYDAY = ("task", "data.source", "data.target", "model.name", "train.epochs", "train.batch_size", "train.optimizer.lr", "train.seed")
-EDITOR = "# yaml-language-server: $schema=recipe.schema.json\n# (for the editor's completion and checks: leadline schema --out recipe.schema.json)\n"
+EDITOR = """\
+# yaml-language-server: $schema=recipe.schema.json
+# (for the editor's completion and checks: leadline schema --out recipe.schema.json)
+"""
 LIBRARIES = ("timm/", "torchvision/")
 
 
@@ -40,7 +43,7 @@ class ModelSpec(Spec):
     """Start from the library's published weights (a download)."""
     freeze: Literal["none", "backbone"] = "none"
     """backbone: only the head learns; weights and batch-norm statistics of the rest stay as they are."""
-    unfreeze_every: int | None = Field(None, ge=1)
+    unfreeze_every: int | None = Field(default=None, ge=1)
     """With freeze=backbone: every so many epochs the next deepest block starts to learn."""
 
 
@@ -65,7 +68,7 @@ class CheckSpec(Spec):
 class Recipe(Spec):
     """A whole run."""
 
-    schema_: Literal[1] = Field(1, alias="schema")
+    schema_: Literal[1] = Field(default=1, alias="schema")
     """Version of the recipe's form."""
     task: str | None = None
     """A file of tasks/kinds; inferred from the data when left out."""
@@ -101,9 +104,8 @@ def from_target(target: Any) -> Recipe:
     if isinstance(target, Recipe | Mapping) or (isinstance(target, str | Path) and Path(target).suffix in (".yaml", ".yml")):
         return read(target)
     if isinstance(target, str | Path) and (Path(target) / "run.json").is_file():
-        raise InputError(
-            "LL004", f"{target} is a run, not data", where=str(target), help=f"leadline resume {target}   or   leadline train {target}/recipe.yaml"
-        )
+        ways = f"leadline resume {target}   or   leadline train {target}/recipe.yaml"
+        raise InputError("LL004", f"{target} is a run, not data", where=str(target), help=ways)
     return Recipe(data=DataSpec(source=str(target) if isinstance(target, Path) else target))
 
 
@@ -234,7 +236,11 @@ def _check_sense(recipe: Recipe, where: Where) -> None:
     split, optimizer, model = recipe.data.split, recipe.train.optimizer, recipe.model
     ways = [f"data.split.{key}={getattr(split, key)}" for key in ("by", "time", "own") if getattr(split, key) is not None]
     pairs = [
-        (split.val + split.test >= 1, ("data", "split"), f"data.split.val={split.val:g} and data.split.test={split.test:g} leave nothing to train on"),
+        (
+            split.val + split.test >= 1,
+            ("data", "split"),
+            f"data.split.val={split.val:g} and data.split.test={split.test:g} leave nothing to train on",
+        ),
         (len(ways) > 1, ("data", "split"), f"{' and '.join(ways)}: the data can be cut in one way only"),
         (
             optimizer.nesterov and optimizer.name not in ("auto", "sgd", "muon"),
@@ -260,7 +266,8 @@ def _or_null(properties: dict[str, Any]) -> None:
     """A block whose keys are all commented out is null and means its defaults."""
     for name, field in properties.items():
         if "$ref" in field:
-            properties[name] = {**{key: value for key, value in field.items() if key != "$ref"}, "anyOf": [{"$ref": field["$ref"]}, {"type": "null"}]}
+            rest = {key: value for key, value in field.items() if key != "$ref"}
+            properties[name] = {**rest, "anyOf": [{"$ref": field["$ref"]}, {"type": "null"}]}
 
 
 def _names(field: dict[str, Any], choices: list[str]) -> None:

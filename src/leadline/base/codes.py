@@ -62,5 +62,7 @@ CODES: dict[str, Page] = {
     "LL036": Page("data worker died", "A process that reads data ended by itself, usually killed for memory."),
     "LL037": Page("stopped by a signal", "The state is saved; `leadline resume` goes on at the very next step."),
     "LL038": Page("checkpoint damaged", "No checkpoint of the run verifies against its manifest."),
-    "LL039": Page("data file damaged", "The file is not what its name says, or not whole: wrong first bytes, wrong length, broken packing."),
+    "LL039": Page(
+        "data file damaged", "The file is not what its name says, or not whole: wrong first bytes, wrong length, broken packing."
+    ),
 }

@@ -93,17 +93,18 @@ def _of_value(item: Any) -> tuple[int | str, ...]:
 
 def _step(place: _Place, part: int | str) -> _Place:
     path = (*place.path, str(part))
+    here: Any = place.annotation
     if isinstance(part, int):
-        return _Place(path, (get_args(place.annotation) or (Any,))[0])
-    models = [place.branch] if place.branch else specs_in(place.annotation)
+        return _Place(path, (get_args(here) or (Any,))[0])
+    models = [place.branch] if place.branch else specs_in(here)
     for model in models:
         for name, field in model.model_fields.items():
             if part in (name, field.alias):
                 return _Place(path, field.annotation, tuple(field.metadata))
-    if place.branch or (isinstance(place.annotation, type) and issubclass(place.annotation, BaseModel)):
+    if place.branch or (isinstance(here, type) and issubclass(here, BaseModel)):
         return _Place(path, Any)  # a key that does not exist
-    if get_origin(place.annotation) is dict:
-        return _Place(path, get_args(place.annotation)[1])
+    if get_origin(here) is dict:
+        return _Place(path, get_args(here)[1])
     branch = next((model for model in models if model.__name__ == part), None)
     return _Place(place.path, place.annotation, place.limits, branch)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import inspect
 import pkgutil
@@ -11,6 +12,7 @@ from typing import Any
 
 from leadline.base.errors import InputError
 from leadline.base.nearest import did_you_mean
+from leadline.base.sentence import first_sentence
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")
 
@@ -71,3 +73,16 @@ def _part(source: Any, name: str) -> Any:
         if label.lower() == wanted and member.__module__ == source.__name__:
             return member
     raise AttributeError(f"{source.__name__} defines no class named like its file ({name})")
+
+
+def sentences(shelf: str) -> dict[str, str]:
+    """For every part of a shelf the first sentence of its docstring, read from the source and not by importing it."""
+    folder = Path(__file__).parent.parent.joinpath(*shelf.split("."))
+    return {name: _sentence(folder / f"{name}.py", name) for name in names(shelf)}
+
+
+def _sentence(path: Path, name: str) -> str:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    wanted = name.replace("_", "")
+    classes = [node for node in tree.body if isinstance(node, ast.ClassDef) and node.name.lower() == wanted]
+    return first_sentence(ast.get_docstring(classes[0] if classes else tree))

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
-import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from ruamel.yaml import YAML
 
 from leadline.base.explain import specs_in
+from leadline.base.sentence import first_sentence
 from leadline.base.spec import Spec
 
 COMMENT_COLUMN = 38  # most keys with their default end before it
@@ -29,7 +30,10 @@ def given(spec: Spec) -> dict[str, Any]:
 
 
 def given_keys(spec: Spec) -> set[str]:
-    """The dotted keys the user set, down to single values. Of a block that could also be a word (`early_stop: auto`), the block's key too."""
+    """The dotted keys the user set, down to single values.
+
+    Of a block that could also be a word (`early_stop: auto`), the block's own key too.
+    """
     return set(_given_keys(spec, ""))
 
 
@@ -50,7 +54,7 @@ def lines(content: Mapping[str, Any], *, indent: int = 0) -> Iterator[str]:
     for key, value in content.items():
         if isinstance(value, InMemory):
             yield f"{pad}{inline(key)}: null  # was {value} in memory, which a file cannot hold"
-        elif isinstance(value, Mapping) and value:
+        elif _is_mapping(value) and value:
             yield f"{pad}{inline(key)}:"
             yield from lines(value, indent=indent + 1)
         else:
@@ -71,12 +75,13 @@ def commented_lines(spec: Spec, live: Collection[str], *, above: str = "", inden
             yield from commented_lines(value, live, above=f"{above}{label}.", indent=indent + 1)
         else:
             hidden = "" if label in on or above + label in live else "# "
-            yield _beside(f"{pad}{hidden}{label}: {'null' if isinstance(_plain(value), InMemory) else inline(_plain(value))}", field.description)
+            plain = _plain(value)
+            yield _beside(f"{pad}{hidden}{label}: {'null' if isinstance(plain, InMemory) else inline(plain)}", field.description)
     for key, value in (spec.model_extra or {}).items():
         yield f"{pad}{inline(key)}: {inline(_plain(value))}"
 
 
-def without_empty_blocks(values: Mapping[str, Any], spec: type[Spec]) -> dict[str, Any]:
+def without_empty_blocks(values: Mapping[str, Any], spec: type[BaseModel]) -> dict[str, Any]:
     """The values without the blocks that are null, at every level."""
     found = dict(values)
     for name, field in spec.model_fields.items():
@@ -84,27 +89,20 @@ def without_empty_blocks(values: Mapping[str, Any], spec: type[Spec]) -> dict[st
             continue
         if found[name] is None:
             del found[name]
-        elif isinstance(found[name], Mapping):
-            found[name] = without_empty_blocks(found[name], specs_in(field.annotation)[0])  # pyright: ignore[reportArgumentType]
+        elif _is_mapping(found[name]):
+            found[name] = without_empty_blocks(found[name], specs_in(field.annotation)[0])
     return found
 
 
 def inline(value: Any) -> str:
     """One value as YAML on one line, safe inside a list as well as after a key."""
-    if isinstance(value, Mapping):
+    if _is_mapping(value):
         return "{" + ", ".join(f"{inline(str(key))}: {inline(inner)}" for key, inner in value.items()) + "}"
-    if isinstance(value, list | tuple):
+    if _is_list(value):
         return "[" + ", ".join(inline(inner) for inner in value) + "]"
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "null"}[value]
     return _text(value) if isinstance(value, str) else repr(value)
-
-
-def sentence(text: str | None) -> str:
-    """The first sentence of a docstring, on one line."""
-    flat = " ".join((text or "").split())
-    match = re.match(r"(.+?[.!?])(\s|$)", flat)
-    return match[1] if match else flat
 
 
 def _given_keys(spec: Spec, above: str) -> Iterator[str]:
@@ -128,9 +126,9 @@ def _plain(value: Any) -> Any:
         return values(value)
     if isinstance(value, Path):
         return str(value)
-    if isinstance(value, Mapping):
+    if _is_mapping(value):
         return {str(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
+    if _is_list(value):
         plain = [_plain(inner) for inner in value]
         return InMemory(type(value).__name__) if any(isinstance(inner, InMemory) for inner in plain) else plain
     if value is None or isinstance(value, bool | int | float | str):
@@ -140,11 +138,19 @@ def _plain(value: Any) -> Any:
 
 def _beside(text: str, about: str | None) -> str:
     """The text with the first sentence about it in the column of comments."""
-    return f"{text:<{COMMENT_COLUMN - 1}} # {sentence(about)}" if about else text
+    return f"{text:<{COMMENT_COLUMN - 1}} # {first_sentence(about)}" if about else text
+
+
+def _is_mapping(value: Any) -> TypeGuard[Mapping[Any, Any]]:
+    return isinstance(value, Mapping)
+
+
+def _is_list(value: Any) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, list | tuple)
 
 
 def _text(value: str) -> str:
-    yaml = YAML(typ="safe", pure=True)
+    yaml: Any = YAML(typ="safe", pure=True)  # ruamel.yaml is only half typed
     yaml.default_flow_style = True
     yaml.width = 1_000_000_000
     yaml.allow_unicode = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any, Self, get_args
+from typing import Any, Self, cast, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -33,7 +33,8 @@ class Spec(BaseModel):
         if not isinstance(values, dict):
             return values
         numeric = _fields_of_numbers(cls)
-        return {key: str(value).lower() if isinstance(value, bool) and key in numeric else value for key, value in values.items()}
+        given = cast(dict[str, Any], values)
+        return {key: str(value).lower() if isinstance(value, bool) and key in numeric else value for key, value in given.items()}
 
     @classmethod
     def read(cls, values: dict[str, Any], where: Where) -> Self:
@@ -41,6 +42,7 @@ class Spec(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
+            # Imported here: explaining needs Specs, and only a refusal needs explaining.
             from leadline.base.explain import explain
 
             raise explain(error, cls, where) from None

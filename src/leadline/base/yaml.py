@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node
+from ruamel.yaml.nodes import MappingNode
 
 from leadline.base.errors import InputError
 
@@ -39,9 +39,9 @@ def read_mapping(text: str, name: str) -> Document:
     if values is None:
         return Document({}, name, {})
     if not isinstance(values, dict):
-        kind = {list: "a list", str: "text"}.get(type(values), "a single value")
+        kind = "a list" if isinstance(values, list) else "text" if isinstance(values, str) else "a single value"
         raise InputError("LL034", f"{name} holds {kind}, not keys with values", where=f"{name}, line 1", help="leadline new  writes one")
-    return Document(values, name, dict(_lines(node, ())))
+    return Document(cast(dict[str, Any], values), name, dict(_lines(node, ())))
 
 
 def read_value(text: str, name: str) -> Any:
@@ -52,18 +52,21 @@ def read_value(text: str, name: str) -> Any:
         return _reader().load(text)
     except YAMLError as error:
         problem = getattr(error, "problem", None) or "not valid YAML"
-        raise InputError("LL034", f"{name}={text}: {problem}", where="command line", help="put quotes around text with special signs") from None
+        raise InputError(
+            "LL034", f"{name}={text}: {problem}", where="command line", help="put quotes around text with special signs"
+        ) from None
 
 
-def _reader() -> YAML:
+def _reader() -> Any:  # ruamel.yaml is only half typed
     return YAML(typ="safe", pure=True)
 
 
-def _lines(node: Node | None, above: tuple[str, ...]) -> list[tuple[tuple[str, ...], int]]:
+def _lines(node: Any, above: tuple[str, ...]) -> list[tuple[tuple[str, ...], int]]:
     if not isinstance(node, MappingNode):
         return []
     found: list[tuple[tuple[str, ...], int]] = []
-    for key, value in node.value:
+    pairs = cast(list[tuple[Any, Any]], cast(Any, node).value)
+    for key, value in pairs:
         path = (*above, str(key.value))
         found.append((path, key.start_mark.line + 1))
         found.extend(_lines(value, path))
@@ -71,7 +74,9 @@ def _lines(node: Node | None, above: tuple[str, ...]) -> list[tuple[tuple[str, .
 
 
 def _bad(error: YAMLError, name: str) -> InputError:
-    mark = error.problem_mark if isinstance(error, MarkedYAMLError) else None
+    mark: Any = cast(Any, error).problem_mark if isinstance(error, MarkedYAMLError) else None
     problem = (getattr(error, "problem", None) or str(error)).split("\n")[0]
     where = f"{name}, line {mark.line + 1}" if mark is not None else name
-    return InputError("LL034", f"{name} is not valid YAML: {problem}", where=where, help="look for a missing colon, quote or indentation there")
+    return InputError(
+        "LL034", f"{name} is not valid YAML: {problem}", where=where, help="look for a missing colon, quote or indentation there"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,7 @@ def _flags_behind_verb(words: list[str]) -> list[str]:
 
 
 def _wants_json(words: list[str]) -> bool:
-    return "--format=json" in words or any(pair == ("--format", "json") for pair in zip(words, words[1:], strict=False))
+    return "--format=json" in words or any(pair == ("--format", "json") for pair in pairwise(words))
 
 
 def _no_verb(word: str, verbs: list[str]) -> InputError:

@@ -14,7 +14,7 @@ Format = Literal["human", "json", "quiet"]
 
 
 class Screen:
-    """Where a command prints. human: all on stdout. json: objects on stdout, the rest on stderr. quiet: errors only.
+    """Where a command prints. human: all on stdout. json: objects on stdout, progress on stderr. quiet: errors only.
 
     Of several processes under torchrun only the first one speaks.
     """
@@ -28,13 +28,26 @@ class Screen:
         return self.format == "json"
 
     def say(self, line: str = "") -> None:
-        """A line of progress or of a result, for people."""
+        """A line of progress: on stderr when stdout belongs to JSON."""
         if self.format != "quiet":
             click.echo(line, err=self.is_json, color=self._coloured)
 
+    def show(self, line: str = "") -> None:
+        """A line of the result, for people; programs get the same through `give`."""
+        if self.format == "human":
+            click.echo(line, color=self._coloured)
+
     def head(self, line: str) -> None:
         """A heading."""
-        self.say(click.style(line, bold=True))
+        self.show(click.style(line, bold=True))
+
+    def section(self, title: str, lines: Sequence[str]) -> None:
+        """Lines under a heading, with an empty line before; nothing when there are none."""
+        if lines:
+            self.show()
+            if title:
+                self.head(title)
+            self.show("\n".join(lines))
 
     def give(self, value: Any) -> None:
         """A result for programs: one JSON object on one line of stdout; nothing in the other formats."""
@@ -48,7 +61,7 @@ class Screen:
 
     def next(self, *words: str) -> None:
         """The last line: a command that can be pasted."""
-        self.say(click.style("Next:", bold=True) + f" {shlex.join(words)}")
+        self.show(click.style("Next:", bold=True) + f" {shlex.join(words)}")
 
 
 def as_json(value: Any) -> str:

@@ -12,6 +12,7 @@ import click
 from leadline.base.errors import InputError
 from leadline.base.nearest import did_you_mean
 from leadline.cli.screen import Screen
+from leadline.record.run import Run
 
 GROUPS = ("Start", "Run", "Afterwards", "Reference")
 FORMATS = ("human", "json", "quiet")
@@ -41,21 +42,15 @@ def verb(group: str, *flags: str) -> Callable[[Callable[..., Any]], Verb]:
     return make
 
 
-def run_argument(name: str = "run") -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A run folder, checked to be one before anything heavy is imported."""
-    return click.argument(name, metavar=name.upper(), callback=lambda ctx, param, value: run_folder(value))
+def run_argument(name: str = "run", *, many: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A run folder, or its name under ./runs, checked to be one before anything heavy is imported; InputError LL011 otherwise."""
 
+    def check(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        return [Run.open(text).folder for text in value] if many else Run.open(value).folder
 
-def run_folder(text: str) -> Path:
-    """The path of a run; InputError LL001 when nothing is there, LL011 when it is no run."""
-    folder = Path(text)
-    if (folder / "run.json").is_file():
-        return folder
-    have = [str(entry.parent) for entry in sorted(Path("runs").glob("*/run.json"), reverse=True)]
-    hint = did_you_mean(text, have, else_say=f"the newest run here: {have[0]}") if have else "leadline train DATA  makes a run"
-    if not folder.exists():
-        raise InputError("LL001", f"there is no run folder {text}", where=text, help=hint)
-    raise InputError("LL011", f"{text} is not a run: it holds no run.json", where=text, help=hint)
+    return click.argument(
+        name, metavar=f"{name.upper()}..." if many else name.upper(), nargs=-1 if many else 1, required=True, callback=check
+    )
 
 
 def _screen(ctx: click.Context, param: click.Parameter, value: str) -> Screen:

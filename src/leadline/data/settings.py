@@ -12,9 +12,9 @@ from leadline.base.spec import Spec
 class SplitSpec(Spec):
     """How examples are cut into train, validation and test."""
 
-    val: float = Field(0.15, ge=0, lt=1)
+    val: float = Field(default=0.15, ge=0, lt=1)
     """Share of the examples for validation, 0 to 1; used when the data has no validation part of its own."""
-    test: float = Field(0.15, ge=0, lt=1)
+    test: float = Field(default=0.15, ge=0, lt=1)
     """Share of the examples for the test, 0 to 1; used when the data has no test part of its own."""
     by: str | None = None
     """Column of groups: all rows of one group stand on one side."""
@@ -48,7 +48,7 @@ class DataSpec(Spec):
     split: SplitSpec = SplitSpec()
     cache: Literal["auto", "memory", "disk", "none"] = "auto"
     """Where decoded examples are kept: in memory when they fit, else in a file of fixed-size rows, else decoded each time."""
-    image_size: int | None = Field(None, ge=8, le=2048)
+    image_size: int | None = Field(default=None, ge=8, le=2048)
     """Side of the square that images are brought to, pixels; chosen from the data when left out."""
     ignore: tuple[str, ...] = ()
     """Columns that are not to be used."""
@@ -66,9 +66,9 @@ class DataSpec(Spec):
     """Whether the first row holds column names; found by itself when left out."""
     missing: tuple[str, ...] = ("", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "-")
     """Cell texts that mean missing."""
-    max_excluded: float = Field(0.001, ge=0, le=1)
+    max_excluded: float = Field(default=0.001, ge=0, le=1)
     """Largest share of examples that may be left out as unreadable or without target before the program stops."""
-    workers: int = Field(0, ge=0, le=64)
+    workers: int = Field(default=0, ge=0, le=64)
     """Processes that decode, where examples do not fit in memory or on disk."""
 
 
@@ -77,20 +77,20 @@ class AugmentSpec(Spec):
 
     flip: bool = False
     """Mirror left-right, each second image."""
-    crop: int = Field(0, ge=0)
+    crop: int = Field(default=0, ge=0)
     """Pad by this many pixels and cut a random window of the old size."""
-    scale: float = Field(0.0, ge=0, lt=1)
+    scale: float = Field(default=0.0, ge=0, lt=1)
     """Random resized crop: smallest share of the area that a crop keeps is 1 - scale."""
-    rotate: float = Field(0.0, ge=0, le=180)
+    rotate: float = Field(default=0.0, ge=0, le=180)
     """Largest rotation, degrees."""
-    colour: float = Field(0.0, ge=0, le=1)
+    colour: float = Field(default=0.0, ge=0, le=1)
     """Strength of brightness, contrast and saturation changes."""
-    erase: float = Field(0.0, ge=0, le=1)
+    erase: float = Field(default=0.0, ge=0, le=1)
     """Chance to blank a random rectangle."""
-    randaugment: int = Field(0, ge=0, le=10)
+    randaugment: int = Field(default=0, ge=0, le=10)
     """RandAugment: number of operations per image, 0: off."""
-    randaugment_magnitude: float = Field(9.0, ge=0, le=30)
-    mixup: float = Field(0.0, ge=0)
+    randaugment_magnitude: float = Field(default=9.0, ge=0, le=30)
+    mixup: float = Field(default=0.0, ge=0)
     """MixUp's Beta parameter; 0: off."""
-    cutmix: float = Field(0.0, ge=0)
+    cutmix: float = Field(default=0.0, ge=0)
     """CutMix's Beta parameter; 0: off. With both on, each batch draws one."""

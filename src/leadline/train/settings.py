@@ -18,13 +18,13 @@ class OptimizerSpec(Spec):
     """Peak learning rate."""
     weight_decay: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
     """Decay per step as a multiple of the learning rate (decoupled for adamw and muon)."""
-    momentum: float = Field(0.9, ge=0, lt=1)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
     """For sgd, rmsprop and muon."""
     nesterov: bool = False
     """Nesterov's look-ahead, for sgd and muon."""
     betas: tuple[float, float] = (0.9, 0.999)
-    eps: float = Field(1e-8, gt=0)
-    depth_decay: float = Field(1.0, gt=0, le=1)
+    eps: float = Field(default=1e-8, gt=0)
+    depth_decay: float = Field(default=1.0, gt=0, le=1)
     """Learning rate of each block as a multiple of the next deeper one's; 1.0: all equal. For fine-tuning 0.65 to 0.9."""
 
 
@@ -32,26 +32,26 @@ class ScheduleSpec(Spec):
     """The learning rate over the steps, drawn before the first one."""
 
     name: Literal["auto", "constant", "step", "cosine", "plateau", "one_cycle", "wsd"] = "auto"
-    warmup: float = Field(0.05, ge=0)
+    warmup: float = Field(default=0.05, ge=0)
     """Share of all steps (below 1) or number of steps (1 and above) in which the rate rises from near 0."""
-    floor: float = Field(0.0, ge=0, le=1)
+    floor: float = Field(default=0.0, ge=0, le=1)
     """Lowest rate at the end, as a share of the peak (cosine, one_cycle, wsd)."""
-    every: int = Field(10, ge=1)
+    every: int = Field(default=10, ge=1)
     """Epochs between two drops (step)."""
-    gamma: float = Field(0.1, gt=0, lt=1)
+    gamma: float = Field(default=0.1, gt=0, lt=1)
     """Factor of a drop (step, plateau)."""
-    patience: int = Field(3, ge=1)
+    patience: int = Field(default=3, ge=1)
     """Epochs without a better validation score before a drop (plateau)."""
-    decay: float = Field(0.2, gt=0, le=1)
+    decay: float = Field(default=0.2, gt=0, le=1)
     """Share of all steps in the final decay (wsd)."""
 
 
 class EarlyStopSpec(Spec):
     """Stop when the validation score no longer gets better."""
 
-    patience: int = Field(5, ge=1)
+    patience: int = Field(default=5, ge=1)
     """Epochs without a better score before the run stops."""
-    min_delta: float = Field(0.0, ge=0)
+    min_delta: float = Field(default=0.0, ge=0)
     """Smallest difference that counts as better."""
 
 
@@ -68,18 +68,18 @@ class TrainSpec(Spec):
     """auto: measured on this machine for two seconds; the measurement is written to the run."""
     channels_last: bool | Literal["auto"] = "auto"
     """Memory layout of images."""
-    accumulate: int = Field(1, ge=1)
+    accumulate: int = Field(default=1, ge=1)
     """Micro-batches per step; the result equals the big batch of batch_size examples, cut into this many parts."""
-    clip_norm: float | None = Field(1.0, gt=0)
+    clip_norm: float | None = Field(default=1.0, gt=0)
     """Largest total gradient norm; null: no clipping."""
-    ema: float | None = Field(None, gt=0, lt=1)
+    ema: float | None = Field(default=None, gt=0, lt=1)
     """Decay of an exponential moving average of the weights, which is then validated and kept; null: off."""
     early_stop: EarlyStopSpec | Literal["auto"] | None = "auto"
-    seed: int = Field(0, ge=0, lt=2**31)
+    seed: int = Field(default=0, ge=0, lt=2**31)
     augment: AugmentSpec | Literal["auto", "none"] = "auto"
     loss: Literal["auto", "cross_entropy", "mse", "mae", "huber"] = "auto"
     """auto: cross-entropy for labels, mean squared error for numbers."""
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
     """balanced: each class weighs the same in the loss."""
     oversample: bool = False
@@ -88,7 +88,7 @@ class TrainSpec(Spec):
     """Trade time for memory: activations of the model's blocks are computed again in the backward pass."""
     compile: bool = False
     """torch.compile the model."""
-    checkpoint_every_s: float = Field(60.0, gt=0)
+    checkpoint_every_s: float = Field(default=60.0, gt=0)
     """Seconds between two saves in mid-epoch; one is saved after each epoch too."""
     on_nonfinite: Literal["stop", "skip"] = "stop"
     """What a NaN or infinite loss or gradient does; skip: at most 3 in a row."""

@@ -21,7 +21,7 @@ def command(screen: Screen, code: str | None) -> None:
     CODE is what stands in brackets behind `error`, such as LL017. Without one, all codes are listed.
     """
     if code is None:
-        screen.say("\n".join(columns((name, page.title) for name, page in CODES.items())))
+        screen.show("\n".join(columns((name, page.title) for name, page in CODES.items())))
         screen.give({name: page._asdict() for name, page in CODES.items()})
         return screen.next("leadline", "rule", "LL017")
     name = code.upper()
@@ -30,6 +30,6 @@ def command(screen: Screen, code: str | None) -> None:
         raise InputError("LL023", f"there is no code '{code}'", where="command line", help=hint)
     page = CODES[name]
     screen.head(f"{name}  {page.title}")
-    screen.say(textwrap.fill(page.text, 100, initial_indent="  ", subsequent_indent="  "))
+    screen.show(textwrap.fill(page.text, 100, initial_indent="  ", subsequent_indent="  "))
     screen.give({"code": name, **page._asdict()})
     screen.next("leadline", "rule")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shlex
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from leadline.recipe import Recipe
 
 PAIR = re.compile(r"[A-Za-z_][\w.-]*=")
-words_argument = click.argument("words", nargs=-1, metavar="[TARGET] [KEY=VALUE]...")
+argument = click.argument("words", nargs=-1, metavar="[TARGET] [KEY=VALUE]...")
 
 
 def sort(words: tuple[str, ...]) -> tuple[str | None, list[str]]:
@@ -50,7 +52,9 @@ def _one_source(start: Recipe, target: str | None, pairs: list[str]) -> None:
     """Data named as the target and another data.source cannot both hold; a recipe's source may be replaced."""
     named = [pair for pair in pairs if pair.startswith("data.source=")]
     if target is not None and start.data.source == target and named and named[0] != f"data.source={target}":
-        raise InputError("LL030", f"the target {target} and {named[0]} contradict each other", where="command line", help="give one of the two")
+        raise InputError(
+            "LL030", f"the target {target} and {named[0]} contradict each other", where="command line", help="give one of the two"
+        )
 
 
 def _is_there(found: Recipe) -> None:
@@ -66,3 +70,22 @@ def _is_there(found: Recipe) -> None:
 def again(words: tuple[str, ...], *, seed: int | None = None) -> list[str]:
     """The same words for the `Next:` line."""
     return [*words, *([] if seed is None else ["--seed", str(seed)])]
+
+
+def command_line() -> str:
+    """The command as it was typed, for run.json."""
+    return shlex.join(["leadline", *sys.argv[1:]])
+
+
+def check_out(out: Path | None) -> None:
+    """Refuse a folder that holds a run (LL009) before anything heavy is imported."""
+    if out is not None and (out / "run.json").exists():
+        raise InputError("LL009", f"{out} holds a run already", where=f"--out {out}", help=f"leadline resume {out}   or another --out")
+
+
+def check_data(data: str | None) -> None:
+    """Refuse data that is not there (LL001, LL002, LL004) before anything heavy is imported."""
+    if data is not None:
+        from leadline.data.source import recognise
+
+        recognise(data)

@@ -1,0 +1,28 @@
+"""How a run ended: its scores, findings and report, read from the run folder and shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from leadline.cli import summary
+from leadline.cli.screen import Screen
+from leadline.record.run import Run
+
+
+def show(screen: Screen, folder: Path, *, data: Any) -> None:
+    """Print what the run came to and where it stands; `data` is what it was trained on, when that can be named on a command line."""
+    run = Run.open(folder)
+    record, scores = run.read("run.json"), run.read("scores.json")
+    findings = run.read("findings.json") if (folder / "findings.json").exists() else []
+    told = {key: record[key] for key in ("status", "task", "seconds")}
+    screen.give({"run": str(folder), **told, "scores": scores, "findings": findings})
+    screen.section("scores", summary.score_lines(scores))
+    screen.section("findings", summary.finding_lines(findings))
+    screen.show()
+    if (folder / "report.html").exists():
+        screen.show(f"report: {folder / 'report.html'}")
+    screen.show(f"run:    {folder}")
+    if isinstance(data, str) and Path(data).exists():
+        return screen.next("leadline", "evaluate", str(folder), data)
+    return screen.next("leadline", "card", str(folder))

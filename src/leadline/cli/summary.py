@@ -1,0 +1,144 @@
+"""What was found, in lines for people: facts of data, preflight answers, findings, scores. Only words; nothing is computed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import click
+
+from leadline.cli.screen import columns, cut, number
+from leadline.record.facts import Column, Facts, Guess, Problem
+
+COLUMNS_SHOWN = 40
+CLASSES_SHOWN = 20
+SIGNS = {"yes": "green", "no": "red", "not examined": "yellow"}
+
+
+def guess_lines(guess: Guess) -> list[str]:
+    """The three lines: what was guessed, the evidence, how to say otherwise."""
+    return [f"guess:     {guess.what}", f"evidence:  {guess.evidence}", f"override:  {guess.override}"]
+
+
+def facts_lines(facts: Facts) -> list[str]:
+    """What is there."""
+    lines = [f"{facts.name}: {_counted(facts.num_examples, 'picture' if facts.kind == 'images' else 'row')}{_parts(facts.given_split)}"]
+    lines += _target(facts)
+    if facts.images:
+        sizes = facts.images
+        width, height = ("–".join(str(value) for value in dict.fromkeys((side[0], side[2]))) for side in (sizes.width, sizes.height))
+        modes = ", ".join(f"{mode} {count:,}" for mode, count in sizes.modes.items())
+        lines.append(f"sizes: {width} × {height} pixels, median {sizes.width[1]} × {sizes.height[1]}; colour modes: {modes}")
+    return lines + _table(facts.columns)
+
+
+def problem_lines(problems: Iterable[Problem]) -> list[str]:
+    """What is odd, suspect or left out; the word, the count, some of the names."""
+    order = {"excluded": 0, "suspect": 1, "odd": 2}
+    lines: list[str] = []
+    for problem in sorted(problems, key=lambda problem: order[problem.severity]):
+        lines.append(f"{problem.severity}: {problem.explanation}")
+        if problem.items:
+            more = f", … {problem.count - len(problem.items[:5]):,} more" if problem.count > len(problem.items[:5]) else ""
+            lines.append(f"  {', '.join(problem.items[:5])}{more}")
+    return lines
+
+
+def other_guesses(guesses: Iterable[Guess]) -> list[str]:
+    """What else was chosen by itself, a line each."""
+    return columns((guess.what, f"{guess.evidence}  ({guess.override})") for guess in guesses)
+
+
+def check_lines(checks: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The six answers, a line each with its evidence."""
+    return [f"  {_signed(str(check['answer']))}  {question:<32}{said(check['evidence'])}" for question, check in checks.items()]
+
+
+def finding_lines(findings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Findings, worst first: what it is, what it rests on, and the control."""
+    colour = {"error": "red", "warning": "yellow", "note": "cyan"}
+    lines: list[str] = []
+    for finding in findings:
+        head = click.style(f"{finding['severity']}[{finding['code']}]", fg=colour[str(finding["severity"])], bold=True)
+        lines.append(f"{head} {finding['cause']} ({finding['confidence']}): {finding['explanation']}")
+        changes = " ".join(f"{key}={value}" for key, value in finding["control"]["set"].items())
+        lines.append(f"  control: {finding['control']['text']}{f'   {changes}' if changes else ''}")
+    return lines
+
+
+def score_lines(scores: Mapping[str, Any]) -> list[str]:
+    """Scores of each side with the test's intervals, and the baselines beside them."""
+    sides = [side for side in ("val", "test") if scores.get(side)]
+    if not sides:
+        return []
+    intervals, baselines = scores.get("intervals") or {}, scores.get("baselines") or {}
+    names = list(scores[sides[-1]])
+    rivals = [name for name in baselines if baselines[name]]
+    rows = [("", *sides, "95 % interval" if intervals else "", *rivals)]
+    for name in names:
+        span = _interval(intervals, name)
+        rows.append((name, *(_score(scores[side], name) for side in sides), span, *(_score(baselines[rival], name) for rival in rivals)))
+    filled = [index for index in range(len(rows[0])) if any(row[index] for row in rows)]
+    return columns([row[index] for index in filled] for row in rows)
+
+
+def _signed(answer: str) -> str:
+    return click.style(f"{answer:<12}", fg=SIGNS[answer])
+
+
+def said(evidence: Any) -> str:
+    """Evidence in a few words: "loss 2.3 → 0.01" as it is, a dict as its keys and values."""
+    if not isinstance(evidence, Mapping):
+        return str(evidence)
+    parts = [f"{key.replace('_', ' ')} {_short(value)}" for key, value in evidence.items()]
+    return cut(", ".join(parts), 110)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list | tuple) and len(value) > 3:
+        return f"{number(value[0])} … {number(value[-1])} ({len(value)})"
+    return ", ".join(number(inner) for inner in value) if isinstance(value, list | tuple) else number(value)
+
+
+def _score(scores: Mapping[str, Any], name: str) -> str:
+    value = scores.get(name)
+    return "" if value is None else number(float(value)) if isinstance(value, int | float) else str(value)
+
+
+def _interval(intervals: Mapping[str, Any], name: str) -> str:
+    span = intervals.get(name)
+    return f"{number(span[0])} – {number(span[1])}" if isinstance(span, list | tuple) and len(span) == 2 else ""
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count:,} {word}{'' if count == 1 else 's'}"
+
+
+def _parts(given: Mapping[str, int]) -> str:
+    return f" ({', '.join(f'{side} {count:,}' for side, count in given.items())})" if given else ""
+
+
+def _target(facts: Facts) -> list[str]:
+    if not facts.classes:
+        return [f"target: {facts.target} (numbers)"] if facts.target_kind == "numbers" else []
+    shown = [f"{name} {count:,}" for name, count in zip(facts.classes, facts.class_counts, strict=True)]
+    more = f", … {len(shown) - CLASSES_SHOWN} more" if len(shown) > CLASSES_SHOWN else ""
+    column = f" in {facts.target}" if facts.target else ""
+    return [f"{_counted(len(facts.classes), 'class').replace('classs', 'classes')}{column}: {', '.join(shown[:CLASSES_SHOWN])}{more}"]
+
+
+def _table(found: Sequence[Column]) -> list[str]:
+    if not found:
+        return []
+    rows = [("column", "kind", "missing", "different", "example, and what is done with it")]
+    for column in found[:COLUMNS_SHOWN]:
+        note = column.reason if column.used or column.kind == "target" else f"not used: {column.reason}"
+        rows.append(
+            (column.name, column.kind, f"{column.missing:,}" if column.missing else "", f"{column.unique:,}", _example(column, note))
+        )
+    more = [f"  … {len(found) - COLUMNS_SHOWN} more columns (--format json shows all)"] if len(found) > COLUMNS_SHOWN else []
+    return columns(rows) + more
+
+
+def _example(column: Column, note: str) -> str:
+    return "  ".join(part for part in ("" if column.example is None else cut(column.example, 30), note) if part)
