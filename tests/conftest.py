@@ -1,12 +1,28 @@
-"""What tests of several wings need."""
+"""What holds for every test: one thread, a folder of its own, no network, warnings are errors."""
 
 from __future__ import annotations
 
+import os
 import resource
+import sys
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
-import pytest
+# Before torch is imported: with two threads on a busy small machine OpenMP spins and is slower than with one.
+os.environ["OMP_NUM_THREADS"] = "1"
+OFFLINE = str(Path(__file__).parent / "offline")
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [OFFLINE, os.environ.get("PYTHONPATH")]))
+sys.path.insert(0, OFFLINE)
+
+import pytest  # noqa: E402
+import sitecustomize  # noqa: E402, F401
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests work in a folder of their own, so that a run written to ./runs lands nowhere else."""
+    monkeypatch.chdir(tmp_path)
 
 
 @contextmanager
