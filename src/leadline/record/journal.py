@@ -30,7 +30,7 @@ class Journal:
         self._close: Callable[[], object] = _nothing
 
     def write(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Append rows in one write; flat dicts of plain or numpy numbers and strings. NaN and infinities are kept, said in `not_finite`.
+        """Append rows in one write; plain or numpy numbers, text, and dicts of them. NaN and infinities are kept, said in `not_finite`.
 
         Raises LeadlineError LL008 when the disk is full; then none of the rows is in the file.
         """
@@ -105,14 +105,24 @@ def _nothing() -> None:
 
 
 def _sayable(row: dict[str, Any]) -> dict[str, Any]:
-    odd = {key: str(float(value)) for key, value in row.items() if _is_number(value) and not math.isfinite(value)}
-    return {**row, **dict.fromkeys(odd), NOT_FINITE: odd} if odd else row
+    """The row with null for what JSON cannot hold, and `not_finite` that says what it was, within inner dicts too."""
+    odd: dict[str, Any] = {}
+    for key, value in row.items():
+        if isinstance(value, dict):
+            inner = _sayable(cast("dict[str, Any]", value))
+            if NOT_FINITE in inner:
+                odd[key] = inner.pop(NOT_FINITE)
+                row = {**row, key: inner}
+        elif _is_number(value) and not math.isfinite(value):
+            odd[key] = str(float(value))
+            row = {**row, key: None}
+    return {**row, NOT_FINITE: odd} if odd else row
 
 
 def _is_number(value: Any) -> bool:
     if type(value) is float:
         return True
-    if value is None or isinstance(value, int | str | dict | list):
+    if value is None or isinstance(value, int | str | list):
         return False
     import numpy as np  # only met for a value that is numpy's already
 
@@ -120,8 +130,13 @@ def _is_number(value: Any) -> bool:
 
 
 def _as_written(row: dict[str, Any]) -> dict[str, Any]:
-    odd = cast("dict[str, str]", row.pop(NOT_FINITE, {}))
-    return {**row, **{key: float(text) for key, text in odd.items()}} if odd else row
+    return _put_back(row, row.pop(NOT_FINITE)) if NOT_FINITE in row else row
+
+
+def _put_back(row: dict[str, Any], odd: dict[str, Any]) -> dict[str, Any]:
+    inner = {key: cast("dict[str, Any]", word) for key, word in odd.items() if isinstance(word, dict)}
+    numbers = {key: float(word) for key, word in odd.items() if key not in inner}
+    return {**row, **numbers, **{key: _put_back(row[key], word) for key, word in inner.items()}}
 
 
 def _byte_before(descriptor: int, offset: int) -> bytes:

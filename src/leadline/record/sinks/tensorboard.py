@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from leadline.base.find import module
 from leadline.record.files import storing
@@ -17,8 +18,9 @@ NOT_SCALARS = {"step", "epoch", "split"}
 class Tensorboard(Sink):
     """Curves for TensorBoard: `tensorboard --logdir runs` shows all runs side by side.
 
-    Each number of a row becomes `SPLIT/NAME` (train/loss, val/accuracy, train/lr, ...) at the row's step. NaN and infinities are shown as
-    such. A resumed run writes a new event file, and the earlier ones, which may hold steps that were taken again, go when it is written.
+    Each number of a row becomes `SPLIT/NAME` (train/loss, val/accuracy, train/lr, train/grad_norms/LAYER, ...) at the row's step. NaN and
+    infinities are shown as such. A resumed run writes a new event file, and the earlier ones, which may hold steps that were taken again,
+    go when it is written.
     """
 
     def __init__(self, folder: Path, *, writer: Any, earlier: list[Path]) -> None:
@@ -62,6 +64,14 @@ class Tensorboard(Sink):
         self._writer.write_event(self._event.Event(step=0, session_log=log(status=log.START)))
 
 
-def _scalars(row: dict[str, Any]) -> list[tuple[str, float]]:
-    split = row.get("split", "train")
-    return [(f"{split}/{name}", float(value)) for name, value in row.items() if name not in NOT_SCALARS and isinstance(value, int | float)]
+def _scalars(row: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    numbers = {name: value for name, value in row.items() if name not in NOT_SCALARS}
+    return _tagged(numbers, row.get("split", "train"))
+
+
+def _tagged(numbers: dict[str, Any], tag: str) -> Iterator[tuple[str, float]]:
+    for name, value in numbers.items():
+        if isinstance(value, dict):
+            yield from _tagged(cast("dict[str, Any]", value), f"{tag}/{name}")
+        elif isinstance(value, int | float):
+            yield f"{tag}/{name}", float(value)
