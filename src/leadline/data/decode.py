@@ -81,7 +81,7 @@ def inspect(data: bytes) -> Header:
         _refuse_huge(picture)
         oddities, size = _oddities(picture), picture.size
         if picture.format in ("JPEG", "MPO") and picture.getexif().get(_ORIENTATION, 1) in _SWAPS_SIDES:
-            oddities, size = (*oddities, ROTATED), size[::-1]
+            oddities, size = (*oddities, ROTATED), (size[1], size[0])
         header = Header(picture.mode, size, oddities)
         picture.verify()
     if not _is_ended(data):
@@ -165,7 +165,7 @@ def as_picture(array: np.ndarray) -> np.ndarray:
 def content_hash(pixels: np.ndarray) -> int:
     """64 bits of the pixels and their shape, stable between machines and runs."""
     digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=8)
-    digest.update(np.ascontiguousarray(pixels))
+    digest.update(memoryview(np.ascontiguousarray(pixels)))
     return int.from_bytes(digest.digest(), "little")
 
 

@@ -19,11 +19,12 @@ SIDES = {
     "test": "test",
     "testing": "test",
 }
-PICTURES = frozenset(".jpg .jpeg .jpe .jfif .png .webp .bmp .dib .gif .tif .tiff".split())
-# Pictures in formats that are not read: they count as examples that were left out, other files do not.
-UNREAD = frozenset(
-    ".heic .heif .avif .svg .psd .raw .cr2 .cr3 .nef .arw .dng .ico .ppm .pgm .pbm .pnm .eps .jxl .jp2 .j2k .tga .exr .hdr .dcm .xcf .icns".split()
-)
+PICTURES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".gif", ".tif", ".tiff"})
+_PHONES = {".heic", ".heif", ".avif", ".jxl", ".jp2", ".j2k"}
+_CAMERAS = {".raw", ".cr2", ".cr3", ".nef", ".arw", ".dng"}
+_PROGRAMS = {".svg", ".psd", ".ico", ".icns", ".eps", ".tga", ".exr", ".hdr", ".dcm", ".xcf", ".ppm", ".pgm", ".pbm", ".pnm"}
+UNREAD = frozenset(_PHONES | _CAMERAS | _PROGRAMS)
+"""Pictures in formats that are not read: they count as examples that were left out, other files do not."""
 _LITTER = frozenset({"thumbs.db", "desktop.ini", "ehthumbs.db", "__macosx", "icon\r"})
 _MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF87a", b"GIF89a", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 
@@ -115,7 +116,10 @@ def first_picture(root: Path, *, limit: int = 2000) -> str | None:
 
 
 def arrange(pictures: list[str], name: str) -> Arrangement:
-    """Read classes and sides off the folders. Raises InputError LL030 where two folders claim one side, LL014 where sides and classes mix."""
+    """Read classes and sides off the folders.
+
+    Raises InputError LL030 where two folders claim one side, LL014 where sides and classes mix.
+    """
     below = _below(pictures)
     parts = [path.removeprefix(below).split("/") for path in pictures]
     tops = sorted({part[0] for part in parts if len(part) > 1})

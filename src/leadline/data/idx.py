@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import re
 import struct
 import zlib
 from pathlib import Path
@@ -16,6 +17,7 @@ from leadline.data.pixels import ArrayImages
 from leadline.data.sources.mnist_idx import NAME
 
 _BYTES = 8  # the idx code of unsigned bytes; MNIST and its kin use no other
+_NAMING = "files are named as train-images-idx3-ubyte.gz, with labels as train-labels-idx1-ubyte.gz"
 _SIDES = {"train": "train", "t10k": "test", "test": "test", "val": "val"}
 MAX_BYTES = 8 * 2**30
 """Larger arrays are refused from the header: a packed file of some kilobytes can claim any size."""
@@ -41,7 +43,8 @@ def read_idx(path: Path) -> np.ndarray:
     except (EOFError, zlib.error, OSError) as error:
         raise _damaged(path, f"cannot be unpacked: {error}") from None
     if len(body) != size:
-        raise _damaged(path, f"should hold {size:,} bytes for the shape {shape} and holds {'more' if len(body) > size else f'{len(body):,}'}")
+        held = "more" if len(body) > size else f"{len(body):,}"
+        raise _damaged(path, f"should hold {size:,} bytes for the shape {shape} and holds {held}")
     return np.frombuffer(body, np.uint8).reshape(shape)
 
 
@@ -63,15 +66,16 @@ def open_idx(target: Path) -> ArrayImages:
         if found and only in (None, found["set"]):
             sets.setdefault(found["set"], {})[found["kind"].lower()] = entry
     if not sets:
-        raise InputError("LL002", f"{target} holds no idx files", where=str(target), help="files are named train-images-idx3-ubyte.gz and so on")
+        raise InputError("LL002", f"{target} holds no idx files", where=str(target), help=_NAMING)
     sides = [_side(name, files, folder) for name, files in sets.items()]
+    sides.sort(key=lambda side: ("train", "val", "test", None).index(side.side))
     return open_arrays(str(target), sides, where=str(target))
 
 
-def _named(target: Path):
+def _named(target: Path) -> re.Match[str]:
     found = NAME.fullmatch(target.name)
     if not found:
-        raise InputError("LL002", f"{target.name} is not named like an idx file", where=str(target), help="name it train-images-idx3-ubyte.gz")
+        raise InputError("LL002", f"{target.name} is not named like an idx file", where=str(target), help=_NAMING)
     return found
 
 

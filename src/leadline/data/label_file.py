@@ -27,10 +27,11 @@ _SUFFIXES = (".csv", ".tsv", ".txt")
 class Labels:
     """Labels of the pictures that have one, in step with `pictures`.
 
-    target: name of the label column. columns: the others, each (N,). excluded: (name, reason) of pictures without label and rows without
-    picture.
+    path: the file. target: name of the label column. columns: the others, each (N,).
+    excluded: (name, reason) of pictures without label and of rows without picture.
     """
 
+    path: Path
     pictures: list[str]
     labels: list[str]
     target: str
@@ -145,7 +146,7 @@ def _joined(cells: _Cells, files: int, pictures: Sequence[str], spec: DataSpec) 
     others = [place for place in range(len(cells.names)) if place not in (files, target)]
     columns = {cells.names[place]: np.array([row_of[picture][place] for picture in labelled], dtype=object) for place in others}
     labels = [row_of[picture][target] for picture in labelled]
-    return Labels(labelled, labels, cells.names[target], columns, excluded, (*cells.guesses, guess))
+    return Labels(cells.path, labelled, labels, cells.names[target], columns, excluded, (*cells.guesses, guess))
 
 
 def _label_column(cells: _Cells, files: int, spec: DataSpec) -> tuple[int, Guess]:
@@ -153,7 +154,9 @@ def _label_column(cells: _Cells, files: int, spec: DataSpec) -> tuple[int, Guess
     places = [place for place in range(len(cells.names)) if place != files]
     names = [cells.names[place] for place in places]
     if spec.target is not None:
-        return _named_column(cells, spec.target, files), Guess(f"file names in '{cells.names[files]}'", "its values are file names", "data.labels=FILE")
+        return _named_column(cells, spec.target, files), Guess(
+            f"file names in '{cells.names[files]}'", "its values are file names", "data.labels=FILE"
+        )
     telling = [place for place in places if cells.names[place].lower() in LABEL_NAMES]
     useful = [place for place in places if not _holds_sides(cells, place)]
     for chosen in (useful, telling):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leadline.base.errors import InputError
+from leadline.data.labelled_pictures import count_sides
 from leadline.data.pixels import ArrayImages
 from leadline.record.facts import Facts, Guess, ImageSizes
 
@@ -23,7 +24,9 @@ class Side:
     labels: np.ndarray
 
 
-def open_arrays(name: str, sides: Sequence[Side], *, where: str, classes: Sequence[str] = (), guesses: tuple[Guess, ...] = ()) -> ArrayImages:
+def open_arrays(
+    name: str, sides: Sequence[Side], *, where: str, classes: Sequence[str] = (), guesses: tuple[Guess, ...] = ()
+) -> ArrayImages:
     """The examples of all sides in one array; the given split when a training side stands beside another.
 
     classes: all labels in their order; by default those found, numbers by value. Raises InputError LL002 for an empty set, LL015 for one
@@ -31,7 +34,7 @@ def open_arrays(name: str, sides: Sequence[Side], *, where: str, classes: Sequen
     """
     shapes = {side.pixels.shape[1:] for side in sides}
     if len(shapes) > 1:
-        raise InputError("LL030", f"the sides of {name} hold pictures of different shapes: {sorted(shapes)}", where=where, help="open one of them")
+        raise InputError("LL030", f"the sides of {name} hold pictures of different shapes: {sorted(shapes)}", where=where)
     total = sum(len(side.labels) for side in sides)
     if not total:
         raise InputError("LL002", f"{name} holds no pictures", where=where)
@@ -39,7 +42,9 @@ def open_arrays(name: str, sides: Sequence[Side], *, where: str, classes: Sequen
     counts = Counter(targets.tolist())
     classes = classes or sorted(counts, key=lambda label: (len(label), label) if label.isdigit() else (0, label))
     if len(counts) < 2:
-        raise InputError("LL015", f"all {total:,} pictures in {name} carry the one label '{targets[0]}'", where=where, help="add another class")
+        raise InputError(
+            "LL015", f"all {total:,} pictures in {name} carry the one label '{targets[0]}'", where=where, help="add another class"
+        )
     pixels = sides[0].pixels if len(sides) == 1 else np.concatenate([side.pixels for side in sides])
     given = _given(sides)
     height, width = pixels.shape[1:3]
@@ -52,7 +57,7 @@ def open_arrays(name: str, sides: Sequence[Side], *, where: str, classes: Sequen
         classes=tuple(classes),
         class_counts=tuple(counts[label] for label in classes),
         images=ImageSizes((width,) * 3, (height,) * 3, {"L" if pixels.shape[-1] == 1 else "RGB": total}),
-        given_split={side: int((given == side).sum()) for side in ("train", "val", "test") if (given == side).any()} if given is not None else {},
+        given_split=count_sides(given),
         guesses=guesses,
     )
     names = [f"{side.title} {row}" for side in sides for row in range(1, len(side.labels) + 1)]

@@ -27,7 +27,7 @@ def thumbnail(picture: np.ndarray) -> np.ndarray:
     return np.asarray(plane.convert("L").resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=3.0))
 
 
-def thumbnails(pictures: Sequence[np.ndarray]) -> np.ndarray:
+def thumbnails(pictures: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """(N, S, S) uint8 thumbnails of uint8 pictures of any sizes."""
     return np.stack([thumbnail(picture) for picture in pictures]) if len(pictures) else np.zeros((0, SIDE, SIDE), np.uint8)
 
@@ -48,6 +48,14 @@ def near_hash(thumbs: np.ndarray) -> np.ndarray:
 def contrast(thumbs: np.ndarray) -> np.ndarray:
     """(N,) standard deviation of thumbnails in grey levels; near 0 for a blank picture."""
     return thumbs.reshape(len(thumbs), -1).astype(np.float32).std(1)
+
+
+def coarse(thumbs: np.ndarray) -> np.ndarray:
+    """(N, 64) float32 unit vectors of thumbnails reduced to 8 by 8 and freed of their mean; dot products correlate coarse looks cheaply."""
+    step = SIDE // 8
+    cells = thumbs.reshape(-1, 8, step, 8, step).sum((2, 4), dtype=np.uint32).reshape(-1, 64).astype(np.float32)
+    cells -= cells.mean(1, keepdims=True)
+    return cells / np.maximum(np.linalg.norm(cells, axis=1, keepdims=True), 1e-6)
 
 
 def likeness(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

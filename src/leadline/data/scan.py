@@ -1,17 +1,17 @@
-"""One pass over picture files that learns all there is to know: readable or not, size, mode, oddities, hashes; pixels kept while few."""
+"""One pass over pictures that learns all there is to know: readable or not, size, mode, oddities, hashes; pixels kept while few."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
 from leadline.data import decode, perceptual
+from leadline.data.packed import Packed
 
 SCAN_SIDE = 512
 """Large JPEGs are looked at reduced, down to this shorter side, pixels: it reads the file to its end and costs a third of the time."""
@@ -24,7 +24,7 @@ _CHUNK = 32  # files per task: a task per file would cost more than a small file
 
 @dataclass(frozen=True)
 class Seen:
-    """What one file showed, or why it cannot be used."""
+    """What one picture showed, or why it cannot be used."""
 
     reason: str | None = None
     hash: int = 0
@@ -39,10 +39,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Scan:
-    """All readable files (N), and the (name, reason) of those that are not.
+    """All readable pictures (N), and the (title, reason) of those that are not.
 
-    hashes: uint64 of the content. near: uint64 perceptual, or None where the folder was too large to decode whole. sizes: (N, 2) width
-    and height, upright. grey: (N,) without colour. oddities: name of the oddity to indices. pixels: uint8 pictures while few, else None.
+    kept: (N,) their indices in what was scanned. hashes: (N,) uint64 of the content. near: (N,) uint64 perceptual, or None where all was
+    too much to decode. sizes: (N, 2) width and height, upright. grey: (N,) without colour. oddities: name of the oddity to indices.
+    pixels: uint8 pictures while few, else None.
     """
 
     kept: np.ndarray
@@ -56,21 +57,14 @@ class Scan:
     excluded: tuple[tuple[str, str], ...]
 
 
-def scan(root: Path, names: Sequence[str], *, whole_bytes: int = WHOLE_BYTES, keep_bytes: int = KEEP_BYTES) -> Scan:
-    """Look at every file once, several at a time; the same files give the same answer in every run."""
-    whole = sum(_bytes_of(root / name) for name in names) <= whole_bytes
+def scan(packed: Packed, *, whole_bytes: int = WHOLE_BYTES, keep_bytes: int = KEEP_BYTES) -> Scan:
+    """Look at every picture once, several at a time; the same pictures give the same answer in every run."""
+    whole = packed.total_bytes() <= whole_bytes
     look = _look_whole if whole else _look_headers
-    chunks = [names[start : start + _CHUNK] for start in range(0, len(names), _CHUNK)]
+    chunks = [range(start, min(start + _CHUNK, len(packed))) for start in range(0, len(packed), _CHUNK)]
     with decode.quiet(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        seen = list(_keep_few(pool.map(lambda chunk: _hashed([look(root / name) for name in chunk]), chunks), keep_bytes))
-    return _gather(names, seen, whole=whole)
-
-
-def _bytes_of(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
+        seen = list(_keep_few(pool.map(lambda chunk: _hashed([look(packed, index) for index in chunk]), chunks), keep_bytes))
+    return _gather(packed, seen, whole=whole)
 
 
 def _keep_few(chunks: Iterable[list[Seen]], keep_bytes: int) -> Iterable[Seen]:
@@ -91,10 +85,10 @@ def _hashed(chunk: list[Seen]) -> list[Seen]:
     return chunk
 
 
-def _look_whole(path: Path) -> Seen:
-    """Decode one file."""
+def _look_whole(packed: Packed, index: int) -> Seen:
+    """Decode one picture."""
     try:
-        found = decode.decode(decode.read_bytes(path), short_side=SCAN_SIDE)
+        found = decode.decode(packed.read(index), short_side=SCAN_SIDE)
     except decode.Unreadable as error:
         return Seen(reason=error.reason)
     pixels = found.pixels
@@ -110,17 +104,19 @@ def _look_whole(path: Path) -> Seen:
     )
 
 
-def _look_headers(path: Path) -> Seen:
-    """Check one file without decoding it; its content hash is that of its bytes."""
+def _look_headers(packed: Packed, index: int) -> Seen:
+    """Check one picture without decoding it; its content hash is that of its bytes."""
     try:
-        data = decode.read_bytes(path)
+        data = packed.read(index)
         found = decode.inspect(data)
     except decode.Unreadable as error:
         return Seen(reason=error.reason)
-    return Seen(hash=decode.bytes_hash(data), size=found.size, mode=found.mode, grey=found.mode in decode.GREY_MODES, oddities=found.oddities)
+    return Seen(
+        hash=decode.bytes_hash(data), size=found.size, mode=found.mode, grey=found.mode in decode.GREY_MODES, oddities=found.oddities
+    )
 
 
-def _gather(names: Sequence[str], seen: list[Seen], *, whole: bool) -> Scan:
+def _gather(packed: Packed, seen: list[Seen], *, whole: bool) -> Scan:
     good = [i for i, one in enumerate(seen) if one.reason is None]
     usable = [seen[i] for i in good]
     kinds = sorted({kind for one in usable for kind in one.oddities})
@@ -134,5 +130,5 @@ def _gather(names: Sequence[str], seen: list[Seen], *, whole: bool) -> Scan:
         grey=np.array([one.grey for one in usable], bool),
         oddities={kind: np.flatnonzero([kind in one.oddities for one in usable]) for kind in kinds},
         pixels=[one.pixels for one in usable if one.pixels is not None] if keeps else None,
-        excluded=tuple((names[i], one.reason) for i, one in enumerate(seen) if one.reason is not None),
+        excluded=tuple((packed.title(i), one.reason) for i, one in enumerate(seen) if one.reason is not None),
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from leadline.data.source import Source
 
 if TYPE_CHECKING:
-    from leadline.data.pixels import FileImages
+    from leadline.data.pixels import PackedImages
     from leadline.data.settings import DataSpec
 
 
@@ -36,12 +36,12 @@ class ImageFolder(Source):
         return f"{Path(target).name} holds pictures, such as {found}" if found else None
 
     @classmethod
-    def open(cls, target: Any, spec: DataSpec) -> FileImages:
+    def open(cls, target: Any, spec: DataSpec) -> PackedImages:
         """Open the folder and look at every file once.
 
         Raises InputError LL001, LL002 (no picture), LL003 (too many unreadable), LL014 (no labels), LL015 (one class), LL017, LL027, LL030.
         """
-        from leadline.data.labelled_pictures import open_folder
+        from leadline.data.picture_folder import open_folder
 
         return open_folder(Path(target), spec)
 
