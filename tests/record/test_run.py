@@ -17,7 +17,7 @@ import pytest
 
 from leadline.base.errors import InputError, LeadlineError
 from leadline.record.lock import holder
-from leadline.record.run import Run, load_metrics, runs_in
+from leadline.record.run import Run, load_metrics, runs_in, status_of
 
 SmallDisk = Callable[[int], AbstractContextManager[None]]
 
@@ -85,6 +85,20 @@ def test_a_folder_whose_files_a_run_would_overwrite_is_refused_and_others_are_we
         start(Path("project"))
     assert code(caught) == "LL009"
     assert Path("project/README.md").read_text() == "my project"
+
+
+def test_a_start_that_was_killed_before_it_was_a_run_can_be_repeated() -> None:
+    start(Path("here")).finish("stopped")
+    Path("here/run.json").unlink()
+    start(Path("here"))
+
+
+def test_a_killed_run_is_stopped_whatever_its_file_says() -> None:
+    run = start(Path("here"))
+    assert status_of(Run.open("here")) == "running"
+    assert run._lock is not None
+    run._lock.release()  # what the system does for a killed process
+    assert status_of(Run.open("here")) == "stopped"
 
 
 def test_an_out_that_is_a_file_or_lies_in_one_is_refused() -> None:
@@ -225,6 +239,13 @@ def test_a_run_opened_for_reading_writes_nothing() -> None:
     start(Path("here")).finish("finished")
     with pytest.raises(RuntimeError, match="reading"):
         Run.open("here").write("scores.json", {})
+
+
+def test_a_full_disk_at_the_end_still_lets_go_of_the_folder(files_no_larger_than: SmallDisk) -> None:
+    run = start(Path("here"))
+    with files_no_larger_than(10), pytest.raises(LeadlineError):
+        run.finish("failed")
+    Run.take("here").finish("failed")
 
 
 def test_what_a_killed_write_left_goes_when_the_run_is_taken() -> None:

@@ -16,7 +16,7 @@ from leadline.base.spec import nearest
 from leadline.record import files
 from leadline.record.environment import git_commit, versions
 from leadline.record.journal import Journal
-from leadline.record.lock import Lock
+from leadline.record.lock import Lock, holder
 from leadline.record.names import name_run
 
 Status = Literal["running", "finished", "stopped", "failed"]
@@ -51,8 +51,9 @@ class Run:
         try:
             folder = _fresh() if out is None else _given(Path(out))
             with _undone_on_error(folder, is_ours=out is None):
+                was_begun = (folder / Lock.NAME).exists()
                 run = cls(folder, lock=Lock(folder))
-                _refuse_taken(folder)
+                _refuse_taken(folder, was_begun=was_begun)
                 run.write("recipe.yaml", recipe_text)
                 run.write("run.json", record)
         except OSError as error:
@@ -123,17 +124,25 @@ class Run:
         files.append(self.path("log.txt"), "".join(f"{stamp}  {line}\n" for line in text.splitlines() or [""]).encode())
 
     def finish(self, status: Status) -> None:
-        """Write the last status and let go of the folder."""
-        self.update(status=status)
-        self.journal.close()
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+        """Write the last status and let go of the folder, also when the disk is too full to write it."""
+        try:
+            self.update(status=status)
+        finally:
+            self.journal.close()
+            if self._lock is not None:
+                self._lock.release()
+                self._lock = None
 
 
 def runs_in(folder: Path = HOME) -> list[Path]:
     """The run folders directly in `folder`, oldest first by name."""
     return sorted(path.parent for path in Path(folder).glob("*/run.json"))
+
+
+def status_of(run: Run) -> Status:
+    """What a run is doing: as run.json has it, but "stopped" where it says "running" and no process holds the folder (it was killed)."""
+    said: Status = run.read("run.json")["status"]
+    return "stopped" if said == "running" and holder(run.folder) is None else said
 
 
 def load_metrics(run: Run) -> list[dict[str, Any]]:
@@ -187,9 +196,9 @@ def _given(out: Path) -> Path:
     return out
 
 
-def _refuse_taken(folder: Path) -> None:
+def _refuse_taken(folder: Path, *, was_begun: bool) -> None:
     standing = [name for name in OWN.split() if (folder / name).exists()]
-    if not standing:
+    if not standing or (was_begun and standing == ["recipe.yaml"]):  # the latter: a start that was killed before it wrote run.json
         return
     what = "holds a run already" if "run.json" in standing else f"holds {', '.join(standing[:3])}, which a run would overwrite"
     help = f"leadline resume {folder}  goes on with it" if "run.json" in standing else "choose a new folder with --out"
