@@ -29,7 +29,6 @@ EDITOR = """\
 # yaml-language-server: $schema=recipe.schema.json
 # (for the editor's completion and checks: leadline schema --out recipe.schema.json)
 """
-LIBRARIES = ("timm/", "torchvision/")
 
 
 class ModelSpec(Spec):
@@ -38,7 +37,7 @@ class ModelSpec(Spec):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     name: str = "auto"
-    """A file of the zoo, or "timm/NAME" or "torchvision/NAME"."""
+    """A network of the zoo, or any classifier of timm or torchvision by its name (`leadline list models`)."""
     pretrained: bool = False
     """Start from the library's published weights (a download)."""
     freeze: Literal["none", "backbone"] = "none"
@@ -214,21 +213,31 @@ def _check_names(recipe: Recipe, where: Where) -> None:
 
 
 def _check_model(model: ModelSpec, where: Where) -> None:
+    """The network's name and its own settings, against its Spec; what the common keys are called counts for a misspelt one, too."""
+    own, fixed = _own_settings(model.name, where)
     options = dict(model.model_extra or {})
-    if model.name != "auto" and not model.name.startswith(LIBRARIES):
-        check_name("models.zoo", model.name, where=_at(where, ("model", "name")))
-    own = () if model.name == "auto" or "/" in model.name else find("models.zoo", model.name).Spec.model_fields
+    known = {**ModelSpec.model_fields, **({} if own is None else own.model_fields)}
     for key in options:
-        close = nearest(key, (*ModelSpec.model_fields, *own))
-        if model.name == "auto" or ("/" not in model.name and key not in own):
-            settings = ", ".join((*ModelSpec.model_fields, *own))
-            hint = f"did you mean  model.{close}  ?" if close else f"keys there: {settings}"
-            more = "; the settings of a network need its name: model.name" if model.name == "auto" else f" for {model.name}"
-            raise InputError("LL021", f"unknown key '{key}' at model{more}", where=_at(where, ("model", key)), help=hint)
-    if model.name != "auto":
-        from leadline.models.build import validate
+        if key in fixed or key not in known:
+            close = nearest(key, [name for name in known if name not in fixed])
+            hint = f"did you mean  model.{close}  ?" if close else f"keys there: {', '.join(sorted({*known} - {*fixed}))}"
+            whose = f"of {model.name}" if own else "(the settings of a network need its name, model.name)"
+            raise InputError("LL021", f"unknown key '{key}' at model {whose}", where=_at(where, ("model", key)), help=hint)
+    if own is not None:
+        own.read({**fixed, **options}, where, above=("model",))
 
-        validate(model.name, options, _at(where, ("model",)))
+
+def _own_settings(name: str, where: Where) -> tuple[type[Spec] | None, dict[str, Any]]:
+    """The Spec of the network called `name`, and what the name itself says in it; (None, {}) for "auto"."""
+    if name == "auto":
+        return None, {}
+    from leadline.models.build import resolve
+
+    try:
+        part, variant = resolve(name)
+    except InputError as error:
+        raise InputError(error.code, error.message, where=_at(where, ("model", "name")), help=error.help) from None
+    return part.Spec, {} if variant is None else {"variant": variant}
 
 
 def _check_sense(recipe: Recipe, where: Where) -> None:
@@ -289,5 +298,5 @@ def _model_schema(common: dict[str, Any], blocks: dict[str, Any]) -> dict[str, A
                 "then": {"properties": own.get("properties", {}), "propertyNames": {"enum": keys}},
             }
         )
-    named = [{"enum": ["auto", *names("models.zoo")]}, {"pattern": "^(timm|torchvision)/.+"}]
+    named = [{"enum": ["auto", *names("models.zoo")]}, {"type": "string"}]  # any classifier of timm and torchvision, by its name
     return {"properties": {**common, "name": {**common["name"], "anyOf": named}}, "allOf": branches}

@@ -35,19 +35,19 @@ class _Place:
     """The block that pydantic tried, where the annotation is a union."""
 
 
-def explain(error: ValidationError, spec: type[BaseModel], where: Where) -> InputError:
+def explain(error: ValidationError, spec: type[BaseModel], where: Where, *, above: tuple[str, ...] = ()) -> InputError:
     """Turn pydantic's complaints into one of ours: LL021 for an unknown key, LL022 for a bad value."""
     found = [(_walk(spec, _of_value(item)), item) for item in error.errors(include_url=False)]
     start = found[0][0].path
     # Of the branches of a union, the one that looks deepest into the value is the one the user had in mind.
     place, item = max((pair for pair in found if pair[0].path[: len(start)] == start), key=lambda pair: len(pair[0].path))
     if item["type"] in ("extra_forbidden", "invalid_key"):
-        return _unknown_key(place.path, spec, where)
-    key = ".".join(place.path) or "the recipe"
+        return _unknown_key(place.path, spec, where, above=above)
+    key = ".".join((*above, *place.path)) or "the recipe"
     return InputError(
         "LL022",
         f"{key} = {_shown(item['input'])}: {_complaint(place, item)}",
-        where=_where(where, place.path),
+        where=_where(where, (*above, *place.path)),
         help=_remedy(place, key, item["input"]),
     )
 
@@ -111,10 +111,11 @@ def _step(place: _Place, part: int | str) -> _Place:
 
 def _list(annotation: Any) -> str:
     inner = get_args(annotation)
-    plural = {"text": "texts", "a whole number": "whole numbers", "a number": "numbers"}
     word = describe(inner[0]) if inner else "value"
+    for one, many in (("a whole number", "whole numbers"), ("a number", "numbers"), ("text", "texts")):
+        word = many + word.removeprefix(one) if word.startswith(one) else word
     count = "" if not inner or Ellipsis in inner or get_origin(annotation) is list else f"{len(inner)} "
-    return f"a list of {count}{plural.get(word, word)}"
+    return f"a list of {count}{word}"
 
 
 def _limits(limits: tuple[Any, ...]) -> str:
@@ -154,23 +155,28 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _unknown_key(path: tuple[str, ...], spec: type[BaseModel], where: Where) -> InputError:
+def _unknown_key(path: tuple[str, ...], spec: type[BaseModel], where: Where, *, above: tuple[str, ...]) -> InputError:
     known = _keys(specs_in(_walk(spec, path[:-1]).annotation))
     close = nearest(path[-1], known)
-    here = ".".join(path[:-1]) or "the top level"
-    hint = f"did you mean  {'.'.join([*path[:-1], close])}  ?" if close else _elsewhere(path[-1], spec) or f"keys there: {', '.join(known)}"
-    return InputError("LL021", f"unknown key '{path[-1]}' at {here}", where=_where(where, path), help=hint)
+    around = (*above, *path[:-1])
+    hint = f"did you mean  {'.'.join((*around, close))}  ?" if close else _elsewhere(path[-1], spec, above=above)
+    return InputError(
+        "LL021",
+        f"unknown key '{path[-1]}' at {'.'.join(around) or 'the top level'}",
+        where=_where(where, (*above, *path)),
+        help=hint or f"keys there: {', '.join(known)}",
+    )
 
 
 def _keys(models: list[type[BaseModel]]) -> list[str]:
     return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
 
 
-def _elsewhere(key: str, spec: type[BaseModel]) -> str | None:
+def _elsewhere(key: str, spec: type[BaseModel], *, above: tuple[str, ...]) -> str | None:
     """A key that exists, but in another block: where it belongs."""
     paths = {path[-1]: path for path in reversed(_paths(spec))}
     close = nearest(key, paths)
-    return f"did you mean  {'.'.join(paths[close])}  ?" if close else None
+    return f"did you mean  {'.'.join((*above, *paths[close]))}  ?" if close else None
 
 
 def _paths(spec: type[BaseModel], above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:

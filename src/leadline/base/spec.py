@@ -37,15 +37,18 @@ class Spec(BaseModel):
         return {key: str(value).lower() if isinstance(value, bool) and key in numeric else value for key, value in given.items()}
 
     @classmethod
-    def read(cls, values: dict[str, Any], where: Where) -> Self:
-        """Build the Spec from plain values; raises one InputError (LL021 or LL022) that names key, value and the nearest valid choice."""
+    def read(cls, values: dict[str, Any], where: Where, *, above: tuple[str, ...] = ()) -> Self:
+        """Build the Spec from plain values; raises one InputError (LL021 or LL022) that names key, value and the nearest valid choice.
+
+        above: the keys of the blocks around this one, for the message.
+        """
         try:
             return cls.model_validate(values)
         except ValidationError as error:
             # Imported here: explaining needs Specs, and only a refusal needs explaining.
             from leadline.base.explain import explain
 
-            raise explain(error, cls, where) from None
+            raise explain(error, cls, where, above=above) from None
 
 
 @cache
