@@ -1,0 +1,54 @@
+"""The plain convolutional network, quick on a CPU."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, cast
+
+from pydantic import Field
+
+from leadline.base.spec import Spec as Settings
+from leadline.models.model import Model
+from leadline.models.options import Activation, Norm
+from leadline.models.shapes import images_of, num_outputs
+from leadline.record.ports import Classes, Images, Port, Values
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Width = Annotated[int, Field(ge=1, le=4096)]
+
+
+class CNN(Model):
+    """A convolutional network of three blocks, each halving the image; then the strongest answer of each map, and a linear head.
+
+    Made for small pictures (28 to 64 pixels) on a CPU: about a minute of two cores for 92 % on clothes of 28 pixels. For pictures of
+    32 pixels and hard classes `resnet_small` scores higher and takes longer; for photographs use a library's network with
+    `pretrained: true`.
+    """
+
+    takes = (Images,)
+    gives = (Classes, Values)
+
+    class Spec(Settings):
+        """Settings of the plain convolutional network."""
+
+        widths: tuple[Width, Width, Width] = (32, 64, 128)
+        """Maps of the three blocks."""
+        activation: Activation = "relu"
+        """Activation after each norm."""
+        norm: Norm = "batch"
+        """Norm after each convolution."""
+        dropout: float = Field(default=0.1, ge=0, lt=1)
+        """Share of the features before the head that each training step blanks."""
+
+    @classmethod
+    def build(cls, spec: Settings, takes: Port, gives: Port) -> nn.Module:
+        from leadline.models.nets.cnn import CNNNet, Style
+
+        own, images = cast(CNN.Spec, spec), images_of(takes, at_least=8, name="cnn")
+        style = Style(own.activation, own.norm, own.dropout)
+        return CNNNet(images.channels, num_outputs(gives), widths=own.widths, style=style)
+
+    @classmethod
+    def tiny(cls) -> Spec:
+        return cls.Spec(widths=(4, 8, 8))

@@ -1,0 +1,52 @@
+"""Every image classifier of the library timm, by its name there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from pydantic import Field
+
+from leadline.base.spec import Spec as Settings
+from leadline.models.model import Model
+from leadline.models.shapes import num_outputs
+from leadline.record.ports import Classes, Images, Port, Values
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class Timm(Model):
+    """The networks of timm (PyTorch Image Models): `timm/resnet18`, `timm/vit_tiny_patch16_224` and some 1,300 more.
+
+    With `pretrained: true` their published weights are downloaded and the head is made anew for your classes. A name may carry a tag of
+    weights (`timm/resnet18.a1_in1k`). Networks made for one size of images get yours scaled to it inside; others take them as they are,
+    enlarged only where they would shrink to nothing. `leadline list models` shows the names.
+    """
+
+    takes = (Images,)
+    gives = (Classes, Values)
+
+    class Spec(Settings):
+        """Settings of a network of timm."""
+
+        variant: str = "resnet18"
+        """timm's name of the network; in a recipe it is written into the name: timm/resnet18."""
+        pretrained: bool = False
+        """Start from the published weights (a download)."""
+        drop_path: float | None = Field(default=None, ge=0, lt=1)
+        """Stochastic depth: chance that a training sample skips the deepest block; null: the network's own value."""
+        dropout: float | None = Field(default=None, ge=0, lt=1)
+        """Share of the features before the head that each training step blanks; null: the network's own value."""
+        size: int | None = Field(default=None, ge=8, le=2048)
+        """Shorter side that images are brought to inside the network, pixels; null: found by itself."""
+
+    @classmethod
+    def build(cls, spec: Settings, takes: Port, gives: Port) -> nn.Module:
+        from leadline.models.nets.from_timm import wrapped_timm
+
+        own = cast(Timm.Spec, spec)
+        return wrapped_timm(own, cast(Images, takes), num_outputs=num_outputs(gives))
+
+    @classmethod
+    def tiny(cls) -> Spec:
+        return cls.Spec(variant="test_resnet")
