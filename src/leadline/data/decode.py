@@ -165,7 +165,7 @@ def as_picture(array: np.ndarray) -> np.ndarray:
 def content_hash(pixels: np.ndarray) -> int:
     """64 bits of the pixels and their shape, stable between machines and runs."""
     digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=8)
-    digest.update(memoryview(np.ascontiguousarray(pixels)))
+    digest.update(np.ascontiguousarray(pixels).data)
     return int.from_bytes(digest.digest(), "little")
 
 

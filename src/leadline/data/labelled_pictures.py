@@ -65,7 +65,7 @@ def _refuse_too_many(where: str, excluded: Sequence[tuple[str, str]], *, usable:
     allow = math.ceil(share * 10_000) / 10_000
     raise InputError(
         "LL003",
-        f"{len(excluded):,} of {usable + len(excluded):,} pictures cannot be used ({share:.1%}, allowed {spec.max_excluded:.1%}): {listed}{more}",
+        f"{len(excluded):,} of {usable + len(excluded):,} pictures cannot be used, {spec.max_excluded:.1%} may be: {listed}{more}",
         where=where,
         help=f"repair or remove them, or leave them out with  data.max_excluded={allow:g}",
     )
@@ -167,6 +167,8 @@ _ODD = {
 
 def _odd_files(found: Scan, names: Sequence[str]) -> list[Problem]:
     return [
-        problem(f"{kind.lower().replace(' ', '_').replace('-', '_')}_pictures", "odd", [names[i] for i in places], f"pictures {_ODD[kind]}")
+        problem(
+            f"{kind.lower().replace(' ', '_').replace('-', '_')}_pictures", "odd", [names[int(i)] for i in places], f"pictures {_ODD[kind]}"
+        )
         for kind, places in found.oddities.items()
     ]
