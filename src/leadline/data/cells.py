@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.compute
+
+pc: Any = pyarrow.compute  # its functions are made at import, so no type checker sees them
 
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?[0-9]+(\.0*)?$"
@@ -57,7 +59,9 @@ def from_values(values: Any) -> pa.Array:
     try:
         array = pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        array = pa.array([None if _is_missing(value) else as_text(value) for value in values], pa.string())
+        import pandas as pd
+
+        array = pa.array([None if np.ndim(value) == 0 and pd.isna(value) else as_text(value) for value in values], pa.string())
     return plain(array)
 
 

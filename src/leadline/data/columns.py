@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from leadline.base.errors import InputError
 from leadline.base.spec import nearest
 from leadline.data import cells
+from leadline.data.cells import pc
 from leadline.data.settings import DataSpec
 from leadline.data.tally import Tally
 from leadline.record.facts import Column, ColumnKind
@@ -67,7 +67,7 @@ def decide(tally: Tally, spec: DataSpec) -> Column:
     return Column(tally.name, kind, missing=tally.missing, unique=tally.distinct, example=example, used=used, reason=reason, format=form)
 
 
-def check_names(columns: list[str], spec: DataSpec, where: str) -> None:
+def check_names(columns: list[str], spec: DataSpec, *, where: str) -> None:
     """InputError LL017, with the nearest name, for a column that the settings name and the table lacks."""
     asked = {"data.ignore": spec.ignore, "data.categories": spec.categories, "data.keep": spec.keep}
     asked |= {f"data.split.{key}": (name,) for key in ("by", "time", "own") if (name := getattr(spec.split, key)) is not None}

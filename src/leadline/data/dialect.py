@@ -44,17 +44,17 @@ def find_dialect(path: Path, spec: DataSpec, *, header: bool | None = None) -> D
     text = _head(path, encoding)
     if not text.strip():
         raise InputError("LL002", f"{path.name} is empty", where=str(path), help="name a file that holds rows")
-    separator, quote, rows = _separator(text, _given_separator(spec, path), path)
+    separator, quote, rows = _separator(text, _given_separator(spec, path), path=path)
     said = spec.header if spec.header is not None else header
     is_header = _looks_like_header(rows, spec) if said is None else said
     guesses = [guess] if guess else []
     if quote is None and '"' in text:
-        guesses.append(Guess("quote marks are text", f"{path.name} has the same number of cells in each row only when read so", "data.separator=..."))
+        guesses.append(Guess("quote marks are text", "only so do the rows have the same number of cells", "data.separator=';'"))
     if said is None and not is_header:
         first = ", ".join(rows[0][:3])[:60]
         guesses.append(Guess("no header row", f"the first row looks like the others: {first}", "data.header=true"))
     found = Dialect(encoding, separator, quote, _spaced(text, separator), is_header, (), tuple(guesses))
-    return _named(found, rows, path)
+    return _named(found, rows, where=path.name)
 
 
 def _head(path: Path, encoding: str) -> str:
@@ -72,12 +72,12 @@ def _given_separator(spec: DataSpec, path: Path) -> str | None:
     return given
 
 
-def _separator(text: str, given: str | None, path: Path) -> tuple[str, str | None, list[list[str]]]:
+def _separator(text: str, given: str | None, *, path: Path) -> tuple[str, str | None, list[list[str]]]:
     """The separator and quoting under which most rows have the same number of cells, the wider the better."""
     best: tuple[tuple[float, ...], str, str | None, list[list[str]]] | None = None
     for place, separator in enumerate([given] if given else SEPARATORS):
         for quote in ('"', "'", None):
-            rows = sample_rows(text, separator, quote)
+            rows = sample_rows(text, separator=separator, quote=quote)
             if not rows or (quote == "'" and not _single_quoted(text, separator)):
                 continue
             width, count = Counter(len(row) for row in rows).most_common(1)[0]
@@ -89,7 +89,7 @@ def _separator(text: str, given: str | None, path: Path) -> tuple[str, str | Non
     return best[1], best[2], best[3]
 
 
-def sample_rows(text: str, separator: str, quote: str | None) -> list[list[str]]:
+def sample_rows(text: str, *, separator: str, quote: str | None) -> list[list[str]]:
     """The first rows as cells, without blank lines and without the last, which may be cut off."""
     reader = csv.reader(io.StringIO(text, newline=""), **reader_options(separator, quote))
     rows: list[list[str]] = []
@@ -138,7 +138,7 @@ def _is_number(cell: str) -> bool:
     return re.match(NUMBER, cell) is not None or re.match(DECIMAL_COMMA, cell) is not None
 
 
-def _named(dialect: Dialect, rows: list[list[str]], path: Path) -> Dialect:
+def _named(dialect: Dialect, rows: list[list[str]], *, where: str) -> Dialect:
     """The dialect with its column names; a header one cell shorter than the rows belongs to a table with row names."""
     body = rows[1:] if dialect.header else rows
     width = Counter(len(row) for row in body).most_common(1)[0][0] if body else len(rows[0])
@@ -148,7 +148,7 @@ def _named(dialect: Dialect, rows: list[list[str]], path: Path) -> Dialect:
     if width == len(cells) + 1:
         last_empty = all(not row[-1].strip() for row in body if len(row) == width)
         cells = [*cells, ""] if last_empty else ["row_name", *cells]
-    names, problems = distinct_names(cells, path.name)
+    names, problems = distinct_names(cells, where)
     return replace(dialect, names=names, problems=problems)
 
 

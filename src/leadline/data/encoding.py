@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from leadline.base.errors import InputError
 from leadline.record.facts import Guess
@@ -25,7 +25,7 @@ LIKELY = ["cp1252", "cp1250", "cp1251", "cp1253", "cp1254", "koi8_r", "mac_roman
 
 def open_bytes(path: Path) -> IO[bytes]:
     """The file's bytes, unpacked when it ends in .gz."""
-    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")
+    return cast(IO[bytes], gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb"))
 
 
 def find_encoding(path: Path, given: str | None) -> tuple[str, Guess | None]:
@@ -61,7 +61,7 @@ def _checked(path: Path, name: str) -> str:
             except UnicodeDecodeError as error:
                 raise InputError(
                     "LL005",
-                    f"{path.name} is not {name}: byte {error.object[error.start]:#04x} near position {offset + error.start} has no meaning in it",
+                    f"{path.name} is not {name}: byte {error.object[error.start]:#04x} near {offset + error.start} is none of it",
                     where=str(path),
                     help="leave data.encoding out to have it found, or name another",
                 ) from None

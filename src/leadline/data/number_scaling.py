@@ -16,7 +16,10 @@ Kind = Literal["standard", "quantile", "none"]
 
 @dataclass(frozen=True)
 class Scaling:
-    """Missing values become `fill`, then all are scaled. standard: points are (mean, deviation); quantile: knots, ascending, from `rows` rows."""
+    """Missing values become `fill`, then all are scaled.
+
+    points: (mean, deviation) for standard; ascending knots from `rows` training rows for quantile.
+    """
 
     kind: Kind
     fill: float
@@ -69,7 +72,7 @@ class Scaling:
 
 
 def bins(scaled: np.ndarray) -> tuple[float, ...]:
-    """Distinct quantiles of (N,) scaled float32 training values, up to 48 bins: what `rtdl_num_embeddings.compute_bins` gives without targets."""
+    """Distinct quantiles of (N,) scaled values, up to 48 bins, as rtdl_num_embeddings.compute_bins gives them without targets."""
     values = scaled.astype(np.float32)
     edges = np.unique(np.quantile(values, np.linspace(0, 1, MOST_BINS + 1)).astype(np.float32))
     return tuple(edges.astype(np.float64).tolist())

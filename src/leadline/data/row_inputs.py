@@ -9,10 +9,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from leadline.base.errors import InputError
 from leadline.data import cells
+from leadline.data.cells import pc
 from leadline.data.number_scaling import Scaling
 
 Part = Literal["value", "missing", "given", "year", "month", "weekday", "hour", "days"]
@@ -25,7 +25,7 @@ _CALENDAR: dict[str, Callable[[pa.Array], pa.Array]] = {
     "month": pc.month,
     "weekday": pc.day_of_week,
     "hour": pc.hour,
-}  # type: ignore[assignment]
+}
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def number_cells(frame: pd.DataFrame, column: str, *, missing: tuple[str, ...], 
     """(N,) float64 of a column, NaN where missing. Raises InputError LL020 that names row and value of text."""
     array = cells.clean(cells.from_values(frame[column]), missing)
     numbers = cells.numbers(array, decimal)
-    _refuse_unread(frame, column, array, read=numbers, wanted="numbers")
+    _refuse_unread(frame, column, array=array, read=numbers, wanted="numbers")
     return numbers.to_numpy(zero_copy_only=False)
 
 
@@ -83,7 +83,7 @@ def date_cells(frame: pd.DataFrame, column: str, *, missing: tuple[str, ...], fo
     """(N,) timestamps of a column. Raises InputError LL020 for cells that are no date in the training format."""
     array = cells.clean(cells.from_values(frame[column]), missing)
     times = cells.dates(array, form or "ISO8601")
-    _refuse_unread(frame, column, array, read=times, wanted=f"dates ({form or 'ISO8601'})")
+    _refuse_unread(frame, column, array=array, read=times, wanted=f"dates ({form or 'ISO8601'})")
     return times
 
 
@@ -110,7 +110,7 @@ def calendar(times: pa.Array, part: Part) -> np.ndarray:
     return pc.cast(_CALENDAR[part](times), pa.float64()).to_numpy(zero_copy_only=False)
 
 
-def _refuse_unread(frame: pd.DataFrame, column: str, array: pa.Array, *, read: pa.Array, wanted: str) -> None:
+def _refuse_unread(frame: pd.DataFrame, column: str, *, array: pa.Array, read: pa.Array, wanted: str) -> None:
     if read.null_count <= array.null_count:
         return
     odd = np.flatnonzero(pc.and_(array.is_valid(), read.is_null()).to_numpy(zero_copy_only=False))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,37 +39,62 @@ def open_table(path: Path, spec: DataSpec, *, stream_above: int | None = None) -
     in_file = sum(_bytes_in_memory(file.path) for file in files) > limit
     readings, problems = _same_target(files, spec)
     sides = [file.side for file, reading in zip(files, readings, strict=True) if reading is not None]
-    guesses = _file_guesses(files, aside) + ([Guess("rows kept in a temporary file", "the table is large for the free memory", "more memory")] if in_file else [])
+    guesses = _file_guesses(files, aside) + (
+        [Guess("rows kept in a temporary file", "the table is large for the free memory", "more memory")] if in_file else []
+    )
     kept = [reading for reading in readings if reading is not None]
-    return _open(kept, sides if len(kept) > 1 else None, spec, name=path.name, where=str(path), in_file=in_file, said=(problems, guesses))
+    return _open(
+        kept, spec, sides=sides if len(kept) > 1 else None, name=path.name, where=str(path), in_file=in_file, said=(problems, guesses)
+    )
 
 
 def open_frame(frame: pd.DataFrame, spec: DataSpec, *, name: str) -> TableExamples:
     """A pandas frame as examples; spec.target names the column to predict, or it is guessed."""
-    return _open([read_pandas(frame, spec, where=name)], None, spec, name=name, where=name, in_file=False, said=([], []))
+    return open_frames({None: frame}, spec, name=name)
+
+
+def open_frames(frames: Mapping[str | None, pd.DataFrame], spec: DataSpec, *, name: str) -> TableExamples:
+    """Frames as one table, each the side ("train", "val", "test") that it stands under; or a single one without side."""
+    readings = [read_pandas(frame, spec, where=name if side is None else side) for side, frame in frames.items()]
+    sides = list(frames) if len(frames) > 1 else None
+    return _open(readings, spec, sides=sides, name=name, where=name, in_file=False, said=([], []))
 
 
 def _open(
-    readings: list[Reading], sides: list[str | None] | None, spec: DataSpec, *, name: str, where: str, in_file: bool, said: tuple[list[Problem], list[Guess]]
+    readings: list[Reading],
+    spec: DataSpec,
+    *,
+    sides: list[str | None] | None,
+    name: str,
+    where: str,
+    in_file: bool,
+    said: tuple[list[Problem], list[Guess]],
 ) -> TableExamples:
-    check_names(list(readings[0].names), spec, where)
+    check_names(list(readings[0].names), spec, where=where)
     first = first_pass(readings, spec, in_file=in_file)
     if not first.raw.num_rows:
         raise InputError("LL002", f"{name} holds column names and no rows", where=where, help="name a file that holds rows")
-    target = choose_target(first.tallies, spec, where)
+    target = choose_target(first.tallies, spec, where=where)
     columns = [decide(tally, spec) for tally in first.tallies if target is None or tally.name != target.name]
-    second = second_pass(first, columns, target, where=where)
-    without = _without_target(first, second, target, spec=spec, where=where)
+    second = second_pass(first, columns, target=target, where=where)
+    without = _without_target(first, second, target=target, spec=spec, where=where)
     given = None if sides is None else np.delete(np.repeat(np.asarray(sides), first.origin.counts), second.gone)
-    targets, respelt = _targets(second, target, given)
+    targets, respelt = _targets(second, target, sides=given)
     problems = (*said[0], *_of_readings(readings), *first.problems, *without, *odd_cells(second), *respelt)
-    guesses = [*said[1], *(guess for reading in readings[:1] for guess in reading.guesses), *(target.guesses if target else ()), *_unused(columns)]
+    guesses = [
+        *said[1],
+        *(guess for reading in readings[:1] for guess in reading.guesses),
+        *(target.guesses if target else ()),
+        *_unused(columns),
+    ]
     facts = Facts(kind="table", name=name, num_examples=second.spool.num_rows, problems=problems, guesses=tuple(guesses))
-    facts = _with_target(facts, first, [with_odd(column, second) for column in columns], target=target, targets=targets)
+    facts = _with_target(facts, first, columns=[with_odd(column, second) for column in columns], target=target, targets=targets)
     if given is not None:
         facts = replace(facts, given_split={side: int((given == side).sum()) for side in ("train", "val", "test") if (given == side).any()})
     left_out = [*first.left_out, *((f"row {first.origin.name(int(row))}", "no target") for row in second.gone)]
-    return TableExamples(second.spool, facts, RowNames(first.origin, second.gone), targets=targets, given_split=given, left_out=left_out)
+    return TableExamples(
+        second.spool, facts, names=RowNames(first.origin, second.gone), targets=targets, given_split=given, left_out=left_out
+    )
 
 
 def _same_target(files: list[TableFile], spec: DataSpec) -> tuple[list[Reading | None], list[Problem]]:
@@ -103,7 +129,7 @@ def _of_readings(readings: list[Reading]) -> list[Problem]:
     return [problem for reading in readings for problem in reading.problems]
 
 
-def _without_target(first: FirstPass, second: SecondPass, target: Target | None, *, spec: DataSpec, where: str) -> list[Problem]:
+def _without_target(first: FirstPass, second: SecondPass, *, target: Target | None, spec: DataSpec, where: str) -> list[Problem]:
     """Rows left out for want of a target, or InputError LL018 when they are more than the user allows."""
     count, total = len(second.gone), first.raw.num_rows
     if target is None or not count:
@@ -117,10 +143,12 @@ def _without_target(first: FirstPass, second: SecondPass, target: Target | None,
             where=where,
             help=f"leave them out with  data.max_excluded={enough:g}  , or fill them in",
         )
-    return [Problem("target_missing", "excluded", count, shown, f"{count} rows hold no value in the target '{target.name}' and are left out")]
+    return [
+        Problem("target_missing", "excluded", count, shown, f"{count} rows hold no value in the target '{target.name}' and are left out")
+    ]
 
 
-def _targets(second: SecondPass, target: Target | None, sides: np.ndarray | None) -> tuple[np.ndarray | None, list[Problem]]:
+def _targets(second: SecondPass, target: Target | None, *, sides: np.ndarray | None) -> tuple[np.ndarray | None, list[Problem]]:
     if target is None:
         return None, []
     joined = pa.concat_arrays(second.targets)
@@ -134,14 +162,16 @@ def _targets(second: SecondPass, target: Target | None, sides: np.ndarray | None
     return np.asarray([change.get(label, label) for label in distinct.tolist()])[place], [problem]
 
 
-def _with_target(facts: Facts, first: FirstPass, columns: list[Column], *, target: Target | None, targets: np.ndarray | None) -> Facts:
+def _with_target(facts: Facts, first: FirstPass, *, columns: list[Column], target: Target | None, targets: np.ndarray | None) -> Facts:
     if target is None or targets is None or not len(targets):
         return replace(facts, columns=tuple(columns))
     names = [tally.name for tally in first.tallies]
     place = names.index(target.name)
     tally = first.tallies[place]
     example = str(targets[0]) if target.kind == "classes" else cells.number_text(targets[0])
-    seen = Column(target.name, "target", missing=tally.missing, unique=tally.distinct, example=example, reason=f"to predict, as {target.kind}")
+    seen = Column(
+        target.name, "target", missing=tally.missing, unique=tally.distinct, example=example, reason=f"to predict, as {target.kind}"
+    )
     columns.insert(place, seen)
     facts = replace(facts, columns=tuple(columns), target=target.name, target_kind=target.kind)
     if target.kind == "numbers":

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+from pandas.core.util.hashing import hash_pandas_object
 
 from leadline.data.columns import no_such_column
 from leadline.data.source import Examples
@@ -25,8 +26,8 @@ class TableExamples(Examples):
         self,
         spool: Spool,
         facts: Facts,
-        names: Sequence[str],
         *,
+        names: Sequence[str],
         targets: np.ndarray | None,
         given_split: np.ndarray | None,
         left_out: Sequence[tuple[str, str]] = (),
@@ -67,7 +68,7 @@ def _hashes(batch: pa.RecordBatch) -> np.ndarray:
     """(rows,) uint64, by pandas' row hash with its fixed key."""
     if not batch.num_columns:
         return np.zeros(batch.num_rows, dtype=np.uint64)
-    return pd.util.hash_pandas_object(batch.to_pandas(), index=False).to_numpy().astype(np.uint64)
+    return hash_pandas_object(batch.to_pandas(), index=False).to_numpy().astype(np.uint64)
 
 
 def _values(column: Any) -> np.ndarray:

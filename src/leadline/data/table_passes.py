@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from leadline.base.errors import InputError
 from leadline.data import cells
+from leadline.data.cells import pc
 from leadline.data.row_names import Origin
 from leadline.data.settings import DataSpec
 from leadline.data.spool import Spool
@@ -57,7 +58,7 @@ def first_pass(readings: list[Reading], spec: DataSpec, *, in_file: bool) -> Fir
         before = raw.num_rows
         for batch in _in_order(reading, names):
             schema = schema or batch.schema
-            batch = _aligned(batch, schema, reading.where)
+            batch = _aligned(batch, schema, where=reading.where)
             for tally, column in zip(tallies, batch.columns, strict=True):
                 tally.add(column)
             raw.add(batch)
@@ -72,7 +73,7 @@ def first_pass(readings: list[Reading], spec: DataSpec, *, in_file: bool) -> Fir
     return FirstPass(raw.close(), tallies, origin, tuple(problems), tuple(left_out))
 
 
-def second_pass(first: FirstPass, columns: list[Column], target: Target | None, *, where: str) -> SecondPass:
+def second_pass(first: FirstPass, columns: list[Column], *, target: Target | None, where: str) -> SecondPass:
     """Turn cells into numbers, times and text; rows without target are left out. Raises InputError LL020 for text in a numbers target."""
     done = SecondPass(Spool(in_file=first.raw.in_file))
     gone: list[np.ndarray] = []
@@ -86,8 +87,10 @@ def second_pass(first: FirstPass, columns: list[Column], target: Target | None, 
             kept = has.to_numpy(zero_copy_only=False)
             gone.append(rows[~kept])
             batch, goal, rows = batch.filter(has), goal.filter(has), rows[kept]
-            done.targets.append(goal if target.kind == "classes" else _number_target(goal, target, rows, origin=first.origin, where=where))
-        done.spool.add(_typed(batch, columns, rows, done=done, origin=first.origin))
+            done.targets.append(
+                goal if target.kind == "classes" else _number_target(goal, target, rows=rows, origin=first.origin, where=where)
+            )
+        done.spool.add(_typed(batch, columns, rows=rows, done=done, origin=first.origin))
     done.spool.close()
     done.gone = np.concatenate(gone) if gone else done.gone
     return done
@@ -96,7 +99,13 @@ def second_pass(first: FirstPass, columns: list[Column], target: Target | None, 
 def odd_cells(done: SecondPass) -> list[Problem]:
     """One problem for each column of numbers or dates that holds cells which are neither."""
     return [
-        Problem("odd_cells", "odd", count, tuple(done.odd_shown[name]), f"{count} cells of column '{name}' do not fit it and are read as missing")
+        Problem(
+            "odd_cells",
+            "odd",
+            count,
+            tuple(done.odd_shown[name]),
+            f"{count} cells of column '{name}' are read as missing",
+        )
         for name, count in done.odd.items()
     ]
 
@@ -106,18 +115,17 @@ def with_odd(column: Column, done: SecondPass) -> Column:
     return replace(column, missing=column.missing + done.odd[column.name])
 
 
-def _in_order(reading: Reading, names: list[str]):
+def _in_order(reading: Reading, names: list[str]) -> Iterator[pa.RecordBatch]:
     """The reading's batches with the columns in the first file's order."""
     if set(reading.names) != set(names):
         missing = [name for name in names if name not in reading.names]
         extra = [name for name in reading.names if name not in names]
-        said = "; ".join(text for text in (missing and f"lacks {', '.join(missing[:5])}", extra and f"adds {', '.join(extra[:5])}") if text)
+        said = f"lacks {missing[:5]}, adds {extra[:5]}"
         raise InputError("LL013", f"{Path(reading.where).name} has other columns than the training file: {said}", where=reading.where)
-    for batch in reading.batches():
-        yield batch.select(names)
+    return (batch.select(names) for batch in reading.batches())
 
 
-def _aligned(batch: pa.RecordBatch, schema: pa.Schema, where: str) -> pa.RecordBatch:
+def _aligned(batch: pa.RecordBatch, schema: pa.Schema, *, where: str) -> pa.RecordBatch:
     """The batch in the types of the first one; text and numbers in one column become text when the first held text."""
     if batch.schema.equals(schema):
         return batch
@@ -138,7 +146,7 @@ def _malformed(reading: Reading) -> Problem:
     return Problem("malformed_rows", "excluded", count, items, f"{count} rows do not have {len(reading.names)} cells and are left out")
 
 
-def _number_target(goal: pa.Array, target: Target, rows: np.ndarray, *, origin: Origin, where: str) -> pa.Array:
+def _number_target(goal: pa.Array, target: Target, *, rows: np.ndarray, origin: Origin, where: str) -> pa.Array:
     numbers = cells.numbers(goal, target.decimal)
     odd = np.flatnonzero(numbers.is_null().to_numpy(zero_copy_only=False))
     if len(odd):
@@ -153,7 +161,7 @@ def _number_target(goal: pa.Array, target: Target, rows: np.ndarray, *, origin: 
     return numbers
 
 
-def _typed(batch: pa.RecordBatch, columns: list[Column], rows: np.ndarray, *, done: SecondPass, origin: Origin) -> pa.RecordBatch:
+def _typed(batch: pa.RecordBatch, columns: list[Column], *, rows: np.ndarray, done: SecondPass, origin: Origin) -> pa.RecordBatch:
     typed = []
     for column in columns:
         array = batch.column(column.name)

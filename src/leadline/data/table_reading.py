@@ -69,7 +69,7 @@ def read_pandas(frame: pd.DataFrame, spec: DataSpec, *, where: str) -> Reading:
 
 
 def read_frame(path: Path, preparer: RowPreparer) -> pd.DataFrame:
-    """The rows of a file for prediction: columns as text or numbers under the names the preparer knows, the target allowed but not needed."""
+    """The rows of a file for prediction: columns under the names the preparer knows; the target may be among them."""
     spec = DataSpec(missing=preparer.missing, separator=preparer.separator, encoding=preparer.encoding)
     reading = read(path, spec)
     known = set(preparer.used_columns)
@@ -77,7 +77,7 @@ def read_frame(path: Path, preparer: RowPreparer) -> pd.DataFrame:
         names = reading.names
     else:
         reading = read(path, spec, header=False)
-        names = _names_without_header(reading.names, preparer, path)
+        names = _names_without_header(reading.names, preparer, path=path)
     batches = list(reading.batches())
     refuse_malformed(reading, sum(batch.num_rows for batch in batches), max_excluded=0.0)
     if not batches:
@@ -87,7 +87,7 @@ def read_frame(path: Path, preparer: RowPreparer) -> pd.DataFrame:
     return frame
 
 
-def _names_without_header(found: tuple[str, ...], preparer: RowPreparer, path: Path) -> tuple[str, ...]:
+def _names_without_header(found: tuple[str, ...], preparer: RowPreparer, *, path: Path) -> tuple[str, ...]:
     """Names for a table without header: the training columns in their order, with or without the target."""
     for names in (preparer.table_columns, tuple(name for name in preparer.table_columns if name != preparer.target)):
         if names and len(names) == len(found) and names[0] == "column_0":
@@ -128,13 +128,13 @@ def _text(path: Path, spec: DataSpec, *, header: bool | None) -> Reading:
 
     def batches() -> Iterator[pa.RecordBatch]:
         malformed.clear()
-        return (_cleaned(batch, spec) for batch in source(path, dialect, malformed))
+        return (_cleaned(batch, spec) for batch in source(path, dialect, malformed=malformed))
 
-    lines = lambda rows: _line_numbers(path, dialect, rows)  # noqa: E731
+    lines = lambda rows: _line_numbers(path, dialect, rows=rows)  # noqa: E731
     return Reading(str(path), dialect.names, batches, dialect.guesses, dialect.problems, dialect.header, malformed, lines)
 
 
-def _csv_batches(path: Path, dialect: Dialect, malformed: list[tuple[int, int]]) -> Iterator[pa.RecordBatch]:
+def _csv_batches(path: Path, dialect: Dialect, *, malformed: list[tuple[int, int]]) -> Iterator[pa.RecordBatch]:
     from pyarrow import csv as arrow_csv
 
     def skip(row: Any) -> str:
@@ -165,7 +165,7 @@ def _csv_batches(path: Path, dialect: Dialect, malformed: list[tuple[int, int]])
             raise InputError("LL013", f"{path.name}: {error}", where=str(path), help="check its quotes and data.separator") from None
 
 
-def _spaced_batches(path: Path, dialect: Dialect, malformed: list[tuple[int, int]]) -> Iterator[pa.RecordBatch]:
+def _spaced_batches(path: Path, dialect: Dialect, *, malformed: list[tuple[int, int]]) -> Iterator[pa.RecordBatch]:
     """The slower reader, for tables that put a space between separator and quote, which Arrow takes for an unquoted cell."""
     width = len(dialect.names)
     rows: list[list[str]] = []
@@ -197,7 +197,7 @@ def _python_rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]
             begin = reader.line_num + 1
 
 
-def _line_numbers(path: Path, dialect: Dialect, rows: list[int]) -> list[int]:
+def _line_numbers(path: Path, dialect: Dialect, *, rows: list[int]) -> list[int]:
     wanted = set(rows)
     last = max(wanted, default=-1)
     return [line for place, (line, _) in enumerate(itertools.islice(_python_rows(path, dialect), last + 1)) if place in wanted]
@@ -209,7 +209,9 @@ def _parquet(path: Path, spec: DataSpec) -> Reading:
     try:
         schema = pq.read_schema(path)
     except pa.ArrowInvalid as error:
-        raise InputError("LL013", f"{path.name} is not a Parquet file: {error}", where=str(path), help="check that the file is whole") from None
+        raise InputError(
+            "LL013", f"{path.name} is no Parquet file: {error}", where=str(path), help="check that the file is whole"
+        ) from None
     kept = [name for name in schema.names if not name.startswith("__index_level_")]
     names, problems = distinct_names(kept, path.name)
 

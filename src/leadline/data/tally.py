@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from leadline.data import cells
+from leadline.data.cells import pc
 
 MOST_DISTINCT = 1 << 16  # distinct values that are told apart; a column with more is known from its first rows
 
@@ -40,7 +40,7 @@ class Tally:
             self.whole += _weigh(pc.equal(values, pc.floor(values)), weights)
         if self.whole == self.present:
             self._add_steps(array)
-        self._remember(values, weights, len(present))
+        self._remember(values, weights)
 
     @property
     def present(self) -> int:
@@ -77,14 +77,14 @@ class Tally:
         self.steps += int((np.diff(joined) == 1).sum())
         self._last = joined[-1]
 
-    def _remember(self, values: pa.Array, weights: pa.Array, rows: int) -> None:
+    def _remember(self, values: pa.Array, weights: pa.Array) -> None:
         if self.overflowed:
             return
         new = pa.table({"value": values, "n": weights})
         if self._counts is not None:
             new = pa.concat_tables([self._counts, new]).group_by("value").aggregate([("n", "sum")]).rename_columns(["value", "n"])
         self._counts = new
-        self.covered += rows
+        self.covered += int(pc.sum(weights).as_py())
         self.overflowed = new.num_rows > MOST_DISTINCT
 
 

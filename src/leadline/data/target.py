@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from leadline.base.errors import InputError
 from leadline.data import cells
+from leadline.data.cells import pc
 from leadline.data.columns import MOSTLY, Look, decide, look_at, no_such_column
 from leadline.data.settings import DataSpec
 from leadline.data.tally import Tally
@@ -35,7 +35,7 @@ class Target:
     guesses: tuple[Guess, ...]
 
 
-def choose_target(tallies: list[Tally], spec: DataSpec, where: str) -> Target | None:
+def choose_target(tallies: list[Tally], spec: DataSpec, *, where: str) -> Target | None:
     """The target the user named, or the one the table suggests; None when no column looks like one.
 
     Raises InputError LL017 (no such column) or LL019 (no value).
@@ -94,7 +94,7 @@ def _kind(seen: Look, spec: DataSpec) -> tuple[str, tuple[Guess, ...]]:
     override = "data.target_kind=numbers or data.target_kind=classes"
     if spec.target_kind == "classes":
         return "classes", ()
-    if spec.target_kind == "numbers" or (MOSTLY <= seen.number_share and not seen.is_code and not _reads_as_classes(seen)):
+    if spec.target_kind == "numbers" or (seen.number_share >= MOSTLY and not seen.is_code and not _reads_as_classes(seen)):
         why = f"'{tally.name}' holds numbers with {'more than ' if tally.overflowed else ''}{tally.distinct} distinct values"
         return "numbers", () if spec.target_kind else (Guess("target holds numbers", why, override),)
     what = "whole numbers" if seen.number_share == 1 else "text"
@@ -118,9 +118,7 @@ def one_spelling(labels: np.ndarray, sides: np.ndarray | None) -> tuple[dict[str
     train = plain.get("train", {})
     if not train or any(len(plain[side]) != len(on_side[side]) for side in on_side):
         return {}, None
-    change = {
-        label: train[bare] for side, found in plain.items() for bare, label in found.items() if side != "train" and bare in train
-    }
+    change = {label: train[bare] for side, found in plain.items() for bare, label in found.items() if side != "train" and bare in train}
     change = {label: right for label, right in change.items() if label != right and label not in on_side["train"]}
     if not change:
         return {}, None

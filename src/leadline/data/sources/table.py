@@ -39,7 +39,8 @@ class Table(Source):
         """Wine samples as a CSV with a header, a text column and missing cells: 178 rows, target "class"."""
         from sklearn.datasets import load_wine
 
-        frame = load_wine(as_frame=True).frame.rename(columns={"target": "class"})
+        wine: Any = load_wine(as_frame=True)
+        frame = wine.frame.rename(columns={"target": "class"})
         frame["class"] = [f"cultivar {label + 1}" for label in frame["class"]]
         frame["shade"] = ["dark" if value > 5 else "light" for value in frame["color_intensity"]]
         frame.loc[frame.index % 25 == 3, "ash"] = None
