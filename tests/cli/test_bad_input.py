@@ -72,7 +72,7 @@ CASES: dict[str, Case] = {
     "a folder that may not be written": (_read_only_folder, {"LL007"}, "closed"),
     "a folder that holds a run": (_folder_of_a_run, {"LL009"}, "runs/old"),
     "a run that is not there": (lambda: ["resume", "runs/none"], {"LL011"}, "runs/none"),
-    "a folder that is no run": (lambda: ["predict", str(Path(table("data/rows.csv", rows=2)).parent), "x.png"], {"LL011"}, "data"),
+    "a folder that is no run": (lambda: ["predict", str(Path(text("data/rows.csv", "a,b\n1,2\n")).parent), "x.png"], {"LL011"}, "data"),
     "a run whose record is damaged": (_damaged_run, {"LL011"}, "run.json"),
     "rows of unequal length": (lambda: ["train", table(extra="1,2,red,yes,more,and,more\n")], {"LL013"}, "rows.csv"),
     "pictures without labels": (_flat_pictures, {"LL014"}, "photos"),
@@ -113,7 +113,7 @@ CASES: dict[str, Case] = {
     "a format that does not exist": (lambda: ["look", table(), "--format", "xml"], {"LL035"}, "json"),
     "a list that does not exist": (lambda: ["list", "modles"], {"LL035"}, "models"),
     "a code that does not exist": (lambda: ["rule", "LL999"], {"LL023"}, "LL9"),
-    "nothing to predict": (lambda: ["predict", "runs/none"], {"LL035", "LL011"}, "predict"),
+    "nothing to predict": (lambda: ["predict", str(Path(text("runs/old/run.json", "{}")).parent)], {"LL035"}, "INPUT"),
 }
 
 
