@@ -41,7 +41,9 @@ def resolve(recipe: Recipe, task: Task, takes: Port, *, num_train: int) -> tuple
         values["train"]["augment"], why = _augment(takes)
         guesses.append(Guess(f"augmentation {_words(values['train']['augment'])}", why, "train.augment=none, or {flip: true, crop: 4}"))
     if chosen:
-        listed = ", ".join(f"{key.rsplit('.', 1)[1] if 'name' not in key else key.split('.')[1]} {_say(value)}" for key, value in chosen.items())
+        listed = ", ".join(
+            f"{key.rsplit('.', 1)[1] if 'name' not in key else key.split('.')[1]} {_say(value)}" for key, value in chosen.items()
+        )
         guesses.append(Guess(f"training: {listed}", f"what suits {reason}", "epochs= batch_size= lr= train.KEY="))
     guesses.append(Guess(f"loss {task.loss_name}", _loss_reason(task), "train.loss=NAME"))
     return _rebuild(recipe, values), tuple(guesses)
@@ -51,11 +53,15 @@ def _model(recipe: Recipe, takes: Port) -> tuple[str, list[Guess]]:
     if recipe.model.name != "auto":
         return recipe.model.name, []
     if not isinstance(takes, Images):
-        return "tabm", [Guess("model tabm", "a table; a cheap ensemble over piecewise-linear features is the strongest network here", "model=mlp")]
+        return "tabm", [
+            Guess("model tabm", "a table; a cheap ensemble over piecewise-linear features is the strongest network here", "model=mlp")
+        ]
     side = max(takes.height, takes.width)
     if side <= SMALL_IMAGE and takes.channels == 1:
         return "cnn", [Guess("model cnn", f"grey pictures of {side} pixels", "model=resnet_small")]
-    return "resnet_small", [Guess("model resnet_small", f"{takes.channels}-channel pictures of {side} pixels, from scratch", "model=timm/resnet18")]
+    return "resnet_small", [
+        Guess("model resnet_small", f"{takes.channels}-channel pictures of {side} pixels, from scratch", "model=timm/resnet18")
+    ]
 
 
 def _augment(takes: Port) -> tuple[Any, str]:
@@ -64,8 +70,12 @@ def _augment(takes: Port) -> tuple[Any, str]:
     side = min(takes.height, takes.width)
     crop = max(1, side // 8)
     if takes.channels == 1:
-        return AugmentSpec(crop=max(1, side // 14)).model_dump(), "grey pictures: small shifts; a mirrored letter or digit would be another one"
-    return AugmentSpec(flip=True, crop=crop).model_dump(), "colour pictures: mirrored and shifted, both keep their meaning for natural photos"
+        return AugmentSpec(
+            crop=max(1, side // 14)
+        ).model_dump(), "grey pictures: small shifts; a mirrored letter or digit would be another one"
+    return AugmentSpec(
+        flip=True, crop=crop
+    ).model_dump(), "colour pictures: mirrored and shifted, both keep their meaning for natural photos"
 
 
 def _loss_reason(task: Task) -> str:

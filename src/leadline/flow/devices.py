@@ -6,7 +6,7 @@ from leadline.base.errors import InputError
 
 
 def resolve(name: str) -> str:
-    """"cpu", "cuda" (this process's own card under torchrun) or "mps" for `--device NAME`; LL026 when it is not there."""
+    """ "cpu", "cuda" (this process's own card under torchrun) or "mps" for `--device NAME`; LL026 when it is not there."""
     import torch
 
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
@@ -16,5 +16,7 @@ def resolve(name: str) -> str:
         raise InputError("LL022", f"device = {name!r} is not a device", where="--device", help="one of auto, cpu, cuda, mps")
     if not there[name]:
         have = ", ".join(device for device, is_there in there.items() if is_there)
-        raise InputError("LL026", f"device '{name}' was asked for and this machine has none", where="--device", help=f"--device {have.split(',')[0]}")
+        raise InputError(
+            "LL026", f"device '{name}' was asked for and this machine has none", where="--device", help=f"--device {have.split(',')[0]}"
+        )
     return name

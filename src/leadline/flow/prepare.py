@@ -88,7 +88,10 @@ def choose_task(recipe: Recipe, facts: Facts) -> tuple[type[Task], tuple[Guess, 
         if guess is not None:
             return kind, (guess,)
     raise InputError(
-        "LL014", f"{facts.name} holds {facts.kind} without a target: nothing to learn from", where="data", help="name the column with target=COLUMN"
+        "LL014",
+        f"{facts.name} holds {facts.kind} without a target: nothing to learn from",
+        where="data",
+        help="name the column with target=COLUMN",
     )
 
 
@@ -121,7 +124,10 @@ def _need_target(examples: Examples, kind: type[Task]) -> None:
     wanted = "images" if Images in kind.takes else "table"
     if examples.facts.kind != wanted:
         raise InputError(
-            "LL030", f"task '{kind.name}' is for {wanted}, and {examples.facts.name} holds {examples.facts.kind}", where="task", help="leave task out"
+            "LL030",
+            f"task '{kind.name}' is for {wanted}, and {examples.facts.name} holds {examples.facts.kind}",
+            where="task",
+            help="leave task out",
         )
     if examples.targets is None:
         raise InputError("LL014", f"task '{kind.name}' needs a target, and {examples.facts.name} has none", where="data", help=kind.remedy)
@@ -131,17 +137,28 @@ def _fits(recipe: Recipe, task: Task, *, num_train: int) -> None:
     size = recipe.train.batch_size
     if size != "auto" and size > num_train:
         raise InputError(
-            "LL025", f"train.batch_size = {size}, and the training split has {num_train} examples", where="recipe, train", help=f"batch_size={num_train}"
+            "LL025",
+            f"train.batch_size = {size}, and the training split has {num_train} examples",
+            where="recipe, train",
+            help=f"batch_size={num_train}",
         )
     if size != "auto" and recipe.train.accumulate > size:
         raise InputError(
-            "LL022", f"train.accumulate = {recipe.train.accumulate} cuts a batch of {size} into empty parts", where="recipe, train", help=f"train.accumulate={size}"
+            "LL022",
+            f"train.accumulate = {recipe.train.accumulate} cuts a batch of {size} into empty parts",
+            where="recipe, train",
+            help=f"train.accumulate={size}",
         )
     metrics = recipe.evaluate.metrics
     for name in () if metrics == "auto" else metrics:
         needs = find("evaluate.metrics", name).needs
         if needs not in {find("evaluate.metrics", known).needs for known in task.metrics}:
-            raise InputError("LL022", f"metric '{name}' scores {needs}, and task '{task.name}' gives none", where="evaluate.metrics", help=", ".join(task.metrics))
+            raise InputError(
+                "LL022",
+                f"metric '{name}' scores {needs}, and task '{task.name}' gives none",
+                where="evaluate.metrics",
+                help=", ".join(task.metrics),
+            )
 
 
 def with_train(recipe: Recipe, **values: Any) -> Recipe:
@@ -152,5 +169,3 @@ def with_train(recipe: Recipe, **values: Any) -> Recipe:
 def replace_data(recipe: Recipe, **values: Any) -> Recipe:
     """The recipe with some of its `data` values replaced."""
     return recipe.model_copy(update={"data": recipe.data.model_copy(update=values)})
-
-

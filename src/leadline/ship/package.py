@@ -45,8 +45,11 @@ class Package:
 
     def predict(self, raw: Any) -> list[dict[str, Any]]:
         """One answer per raw example (a DataFrame, or a list of uint8 images (H, W, C)); see `Task.answers`."""
-        stored = tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in self.preparer.store(raw))
-        return self.task.answers(self.task.predictions(self.outputs(stored)))
+        return self.task.answers(self.task.predictions(self.outputs(self.stored(raw))))
+
+    def stored(self, raw: Any) -> tuple[torch.Tensor, ...]:
+        """Raw examples in the preparer's stored form."""
+        return tuple(torch.from_numpy(np.ascontiguousarray(part)) for part in self.preparer.store(raw))
 
 
 def save(folder: Path, package: Package) -> None:
@@ -65,12 +68,21 @@ def load(folder: Path, *, device: str = "cpu") -> Package:
     """Read a `model/` folder. Raises InputError LL011 when a file is missing or damaged."""
     missing = [name for name in FILES if not (folder / name).is_file()]
     if missing:
-        raise InputError("LL011", f"{folder} is not a model folder: {missing[0]} is missing", where=str(folder), help="name a finished run, or its model/ folder")
+        raise InputError(
+            "LL011",
+            f"{folder} is not a model folder: {missing[0]} is missing",
+            where=str(folder),
+            help="name a finished run, or its model/ folder",
+        )
     try:
-        config, preprocessor, labels = (json.loads((folder / name).read_text()) for name in ("config.json", "preprocessor.json", "labels.json"))
+        config, preprocessor, labels = (
+            json.loads((folder / name).read_text()) for name in ("config.json", "preprocessor.json", "labels.json")
+        )
         weights = load_file(folder / "model.safetensors")
     except (ValueError, OSError) as error:
-        raise InputError("LL011", f"{folder} is damaged: {error}", where=str(folder), help="copy the folder again, or train again") from None
+        raise InputError(
+            "LL011", f"{folder} is damaged: {error}", where=str(folder), help="copy the folder again, or train again"
+        ) from None
     model = build.from_config(config["model"])
     model.load_state_dict(weights)
     return Package(model.to(device).eval(), PREPARERS[preprocessor["kind"]].from_dict(preprocessor), restore(labels), config)

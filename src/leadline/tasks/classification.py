@@ -56,7 +56,8 @@ class Classification(Task):
         codes = pd.Index(self.labels).get_indexer(targets.astype(str))
         if (codes < 0).any():
             unknown = str(targets[codes < 0][0])
-            raise InputError("LL029", f"label {unknown!r} was not among the classes in training", where="target", help=", ".join(self.labels[:8]))
+            known = ", ".join(self.labels[:8])
+            raise InputError("LL029", f"label {unknown!r} was not among the classes in training", where="target", help=f"known: {known}")
         return codes.astype(np.int64)
 
     def losses(self, model: torch.nn.Module, batch: Batch) -> Iterator[Loss]:

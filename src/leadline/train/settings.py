@@ -68,6 +68,8 @@ class TrainSpec(Spec):
     """auto: measured on this machine for two seconds; the measurement is written to the run."""
     channels_last: bool | Literal["auto"] = "auto"
     """Memory layout of images."""
+    matmul: Literal["auto", "highest", "medium"] = "auto"
+    """Precision of float32 matrix products on this machine, as torch.set_float32_matmul_precision takes it."""
     accumulate: int = Field(default=1, ge=1)
     """Micro-batches per step; the result equals the big batch of batch_size examples, cut into this many parts."""
     clip_norm: float | None = Field(default=1.0, gt=0)

@@ -1,0 +1,294 @@
+"""One run, told top to bottom: look, check, train, evaluate, report; and the same story taken up again after a stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from leadline import recipe as recipes
+from leadline.base.errors import Blocked, InputError, Stopped
+from leadline.data.sides import write as write_split
+from leadline.flow.conclude import conclude
+from leadline.flow.preflight import Preflight, preflight
+from leadline.flow.prepare import Prepared, prepare
+from leadline.flow.setup import Rig, set_up
+from leadline.models.summary import summary
+from leadline.recipe import Recipe
+from leadline.record.environment import versions
+from leadline.record.fingerprint import differences, fingerprint, refuse_change
+from leadline.record.run import Run
+from leadline.record.sink import Feed
+from leadline.report.plots import plot_schedule
+from leadline.train.checkpoint import Checkpoints
+from leadline.train.distributed import World, start
+from leadline.train.loop import fit
+from leadline.train.signals import StopFlag
+from leadline.train.watchers import Epoch
+
+Say = Callable[[str], None]
+
+
+def train(recipe: Recipe, *, out: Path | None = None, device: str = "auto", command: str, say: Say) -> Path:
+    """Train one run from a recipe and return its folder.
+
+    Raises InputError before the folder exists, Blocked when a check says no, Stopped when a signal came (the state is saved), and
+    LeadlineError when training failed; in each of these the folder says what happened.
+    """
+    prepared = prepare(recipe, device=device)
+    with joined(prepared) as world:
+        run = _begin(prepared, out=out, command=command) if world.is_main else None
+        return _carry_out(prepared, run, world=world, say=say if world.is_main else _nothing)
+
+
+def resume(folder: Path, *, allow_change: bool = False, say: Say) -> Path:
+    """Go on where a stopped or killed run was, bit for bit on a CPU; a finished run is left as it is.
+
+    Raises InputError LL011 (no run), LL010 (in use), LL012 (recipe, data or versions changed, unless `allow_change`, which is recorded).
+    """
+    found = Run.open(folder)
+    if found.read("run.json")["status"] == "finished":
+        say(f"{found.folder} is finished: nothing is left to do")
+        return found.folder
+    recipe = recipes.read(found.folder / "recipe.yaml")
+    if recipe.data.source is None:
+        raise InputError("LL012", f"{folder} was trained on objects in memory, which are gone", where=str(folder), help="train again")
+    prepared = prepare(recipe, device=found.read("run.json")["device"])
+    with joined(prepared) as world:
+        run = Run.take(folder) if world.is_main else None
+        return _carry_out(
+            prepared, run, world=world, say=say if world.is_main else _nothing, resumed=found.folder, allow_change=allow_change
+        )
+
+
+def check(recipe: Recipe, *, device: str = "auto", say: Say) -> tuple[dict[str, Any], list[Any], bool]:
+    """The preflight alone: (answers by question, findings worst first, whether one blocks). Leaves no file behind."""
+    prepared = prepare(recipe, device=device)
+    rig = set_up(prepared, folder=None, world=World(), say=say)
+    with rig.store:
+        asked = preflight(rig, schedule_plot=None, say=say)
+    return asked.to_dict(), list(asked.findings), asked.blocks
+
+
+@contextmanager
+def joined(prepared: Prepared) -> Iterator[World]:
+    """The processes that torchrun started, as one; a world of one without it."""
+    world = start(torch.device(prepared.device))
+    try:
+        yield world
+    finally:
+        world.finish()
+
+
+def _begin(prepared: Prepared, *, out: Path | None, command: str) -> Run:
+    run = Run.start(
+        out=out,
+        task=prepared.recipe.task,
+        command=command,
+        seed=prepared.recipe.train.seed,
+        device=prepared.device,
+        recipe_text=recipes.to_yaml(prepared.recipe),
+    )
+    write_split(prepared.split, prepared.examples, run.folder)
+    return run
+
+
+def _carry_out(
+    prepared: Prepared, run: Run | None, *, world: World, say: Say, resumed: Path | None = None, allow_change: bool = False
+) -> Path:
+    """The run itself. run: None on the processes that do not write."""
+    with _recorded(run, world) as folder, StopFlag() as stop:
+        if run is not None:
+            run.update(status="running")
+        tell = _teller(run, say)
+        tell(f"run: {folder}")
+        rig = set_up(prepared, folder=run.path("cache") if run else None, world=world, say=tell)
+        with rig.store:
+            if run is not None:
+                _write_start(run, rig, tell=tell, allow_change=allow_change)
+            checkpoints = Checkpoints(folder / "checkpoints")
+            saved = checkpoints.newest() if resumed else None
+            if saved is None:
+                _checked(rig, run, tell=tell)
+            for skipped in saved.skipped if saved else ():
+                tell(f"checkpoint skipped: {skipped}")
+            fitted = _fit(rig, run, checkpoints=checkpoints, saved=saved, stop=stop, tell=tell)
+            if run is not None:
+                conclude(rig, run, fitted, say=tell)
+        tell(f"run: {folder}")
+    return folder
+
+
+def _fit(rig: Rig, run: Run | None, *, checkpoints: Checkpoints, saved: Any, stop: StopFlag, tell: Say) -> Any:
+    feed = Feed(run.folder, "tensorboard") if run else None
+
+    def on_epoch(epoch: Epoch) -> None:
+        tell(epoch_line(epoch, rig))
+        if feed is not None:
+            feed.send()
+
+    names = rig.prepared.examples.names
+    try:
+        return fit(
+            rig.model,
+            rig.prepared.task,
+            rig.batches,
+            rig.recipe.train,
+            optimizers=rig.optimizers,
+            schedule=rig.schedule,
+            precision=rig.precision,
+            device=rig.device,
+            journal=run.journal if run else None,  # type: ignore[arg-type]  # other ranks write nothing
+            checkpoints=checkpoints,
+            validate=rig.validate if len(rig.prepared.split.val) else None,
+            stop=stop,
+            on_epoch=on_epoch,
+            on_event=lambda event: tell(f"event: {event}"),
+            unfreeze=rig.unfreeze if rig.recipe.model.unfreeze_every else None,
+            name_of=lambda index: str(names[index]),
+            world=rig.world,
+            state=saved,
+        )
+    finally:
+        if feed is not None:
+            feed.close()
+
+
+def _write_start(run: Run, rig: Rig, *, tell: Say, allow_change: bool) -> None:
+    """All that is known before the first step: recipe, facts, fingerprint, layer table, planned schedule."""
+    prepared = rig.prepared
+    layers = summary(rig.model, rig.batches.example_batch(1).inputs)
+    now = _fingerprint(run, rig, allow_change=allow_change)
+    run.write("recipe.yaml", recipes.to_yaml(rig.recipe))
+    run.write("fingerprint.json", now)  # after the recipe: a kill between the two must not leave a print of a recipe that is not there
+    guesses = [asdict(guess) for guess in prepared.guesses]
+    split = {"how": prepared.split.how, "counts": {k: len(v) for k, v in prepared.split.sides().items()}, "hashes": prepared.split.hashes()}
+    facts = prepared.facts.to_dict()
+    facts["problems"] = [asdict(problem) for problem in (*prepared.facts.problems, *prepared.split.problems)]
+    run.write(
+        "facts.json",
+        {
+            "facts": facts,
+            "split": split,
+            "preparer": prepared.preparer.to_dict(),
+            "guesses": guesses,
+            "layers": layers.to_dict(),
+            "measured": rig.measured,
+            "store": {"kind": rig.store.kind, "reason": rig.store.reason, "bytes": rig.store.bytes},
+        },
+    )
+    plot_schedule(rig.schedule, run.path("plots", "schedule.png"))
+    for guess in prepared.guesses:
+        tell(f"chose {guess.what}: {guess.evidence}; override: {guess.override}")
+    tell(f"split: {prepared.split.how}: " + ", ".join(f"{count:,} {side}" for side, count in split["counts"].items()))
+    for problem in facts["problems"]:
+        tell(f"data: {problem['count']:,} {problem['kind']}: {problem['explanation']}")
+    tell(layers.table())
+    tell(rig.optimizers.table())
+    tell(f"precision: {_precision_words(rig)}")
+
+
+def _fingerprint(run: Run, rig: Rig, *, allow_change: bool) -> dict[str, Any]:
+    """What decides this run's bits; refused (LL012) when it was something else before, unless that is allowed and then recorded."""
+    now = fingerprint(
+        rig.recipe.model_dump(mode="json", exclude={"data": {"source"}}),
+        rig.prepared.split.hashes(),
+        versions=versions(),
+        threads=torch.get_num_threads(),
+        device=rig.prepared.device,
+        world=rig.world.size,
+    )
+    if (run.folder / "fingerprint.json").exists():
+        before = run.read("fingerprint.json")
+        if not allow_change:
+            refuse_change(before, now, where=str(run.folder))
+        changed = differences(before, now)
+        if changed:
+            run.update(changed=[*run.read("run.json").get("changed", []), *changed])
+    return now
+
+
+def _checked(rig: Rig, run: Run | None, *, tell: Say) -> None:
+    """Ask the preflight's questions, on the process that writes; a blocking no stops all processes."""
+    blocks = 0.0
+    asked: Preflight | None = None
+    if run is not None:
+        asked = preflight(rig, schedule_plot=run.path("plots", "schedule.png"), say=tell)
+        run.write("checks.json", asked.to_dict())
+        run.write("findings.json", [finding.to_dict() for finding in asked.findings])
+        blocks = float(asked.blocks)
+    (told,) = rig.world.told([blocks])
+    if told:
+        what = asked.findings[0].explanation if asked and asked.findings else "see the first process"
+        raise Blocked("LL033", f"the preflight found a blocking problem: {what}", where=str(run.folder if run else ""), help=_way_on(asked))
+
+
+def _way_on(asked: Preflight | None) -> str | None:
+    if asked is None or not asked.findings:
+        return None
+    first = asked.findings[0]
+    return f"{first.control.text}; or accept it:  check.ignore={{{first.code}: reason}}"
+
+
+@contextmanager
+def _recorded(run: Run | None, world: World) -> Iterator[Path]:
+    """Within: the run. After: its status says how it ended, and its lock is free."""
+    folder = Path(_told_text(world, str(run.folder) if run else ""))
+    try:
+        yield folder
+    except BaseException as error:
+        if run is not None:
+            run.log(str(error) or type(error).__name__)
+            run.finish("stopped" if isinstance(error, Stopped | KeyboardInterrupt) else "failed")
+        raise
+    if run is not None:
+        run.finish("finished")
+
+
+def _told_text(world: World, text: str) -> str:
+    """Rank 0's text on every rank."""
+    if world.size == 1:
+        return text
+    (length,) = world.told([float(len(text.encode()))])
+    codes = world.told([float(code) for code in text.encode()] if text else [0.0] * int(length))
+    return bytes(int(code) for code in codes).decode()
+
+
+def _teller(run: Run | None, say: Say) -> Say:
+    def tell(text: str) -> None:
+        say(text)
+        if run is not None:
+            run.log(text)
+
+    return tell
+
+
+def epoch_line(epoch: Epoch, rig: Rig) -> str:
+    """One plain line per epoch."""
+    first = rig.prepared.task.best[0]
+    parts = [f"epoch {epoch.number}/{epoch.of}"]
+    if epoch.train_loss is not None:
+        parts.append(f"loss {epoch.train_loss:.4g}")
+    for name in ("loss", first):
+        if name in epoch.scores:
+            parts.append(
+                f"val {name} {epoch.scores[name]:.4g}" if abs(epoch.scores[name]) < 1e4 else f"val {name} {epoch.scores[name]:,.0f}"
+            )
+    parts += [f"lr {epoch.lr:.2g}", f"{epoch.seconds:.1f} s"]
+    return "  ".join(parts) + ("  best" if epoch.is_best else "")
+
+
+def _precision_words(rig: Rig) -> str:
+    chosen = f"{rig.precision.name}{', channels-last' if rig.precision.channels_last else ''}"
+    matmul = "" if rig.precision.matmul == "highest" else f", matmul {rig.precision.matmul}"
+    times = rig.measured.get("ms_per_step", {})
+    measured = ", ".join(f"{name} {time} ms" for name, time in times.items())
+    return f"{chosen}{matmul}" + (f" (measured per step: {measured})" if measured else "")
+
+
+def _nothing(text: str) -> None:
+    """Other processes than the first say nothing."""
