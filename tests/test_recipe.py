@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given as forall
 from hypothesis import strategies as st
+
 from leadline import recipe
 from leadline.base.errors import InputError
 from leadline.recipe import Recipe

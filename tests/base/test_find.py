@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from leadline.base import find
 from leadline.base.errors import InputError
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from leadline.base.find import names
 from leadline.cli import main as front
 from leadline.cli.screen import as_json, columns, number
@@ -139,7 +140,15 @@ def test_without_a_terminal_there_is_no_colour_and_no_carriage_return() -> None:
 
 
 def test_numbers_are_shown_with_the_digits_that_matter() -> None:
-    assert [number(value) for value in (0.123456, 45100.4, 12345678, 1.0, "x", True)] == ["0.1235", "45,100", "12,345,678", "1", "x", "True"]
+    values = (0.123456, 45100.4, 12345678, 1.0, "x", True)
+    assert [number(value) for value in values] == ["0.1235", "45,100", "12,345,678", "1", "x", "True"]
+        "0.1235",
+        "45,100",
+        "12,345,678",
+        "1",
+        "x",
+        "True",
+    ]
 
 
 def test_columns_are_aligned() -> None:

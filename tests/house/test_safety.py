@@ -16,12 +16,7 @@ CODE = re.compile(r"LL\d{3}")
 
 
 def test_no_reader_that_runs_code_is_imported() -> None:
-    imported = [
-        (name(path), module)
-        for path, node in walk()
-        for module in _modules(node)
-        if module.split(".")[0] in READERS_THAT_RUN_CODE
-    ]
+    imported = [(name(path), module) for path, node in walk() for module in _modules(node) if module.split(".")[0] in READERS_THAT_RUN_CODE]
     assert imported == []
 
 
