@@ -1,0 +1,17 @@
+"""The audit: what is odd or suspect about a source's examples, whatever their kind."""
+
+from __future__ import annotations
+
+from leadline.data.source import Examples
+from leadline.record.facts import Problem
+
+
+def audit(examples: Examples) -> tuple[Problem, ...]:
+    """Look at every example: twins, conflicting labels, imbalance, and what else is odd for its kind. Suspect things stand first."""
+    if examples.facts.kind == "images":
+        from leadline.data.audit_images import audit_images
+
+        return audit_images(examples)
+    from leadline.data.audit_table import audit_table
+
+    return audit_table(examples)
