@@ -142,13 +142,6 @@ def test_without_a_terminal_there_is_no_colour_and_no_carriage_return() -> None:
 def test_numbers_are_shown_with_the_digits_that_matter() -> None:
     values = (0.123456, 45100.4, 12345678, 1.0, "x", True)
     assert [number(value) for value in values] == ["0.1235", "45,100", "12,345,678", "1", "x", "True"]
-        "0.1235",
-        "45,100",
-        "12,345,678",
-        "1",
-        "x",
-        "True",
-    ]
 
 
 def test_columns_are_aligned() -> None:
