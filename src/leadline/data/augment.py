@@ -74,12 +74,16 @@ class Augment:
 
 def _erase(images: Tensor, chance: np.ndarray, *, likelihood: float) -> Tensor:
     """Some images with a rectangle of their own mean brightness. chance: (B, 5) whether, area, shape, place."""
+    rows = np.flatnonzero(chance[:, 0] < likelihood)
+    return geometry.on_some(images, rows, lambda some: _blank(some, chance[rows]))
+
+
+def _blank(images: Tensor, chance: np.ndarray) -> Tensor:
     height, width = images.shape[-2:]
     area = (ERASED[0] + (ERASED[1] - ERASED[0]) * chance[:, 1]) * height * width
     stretch = SLENDER ** (2 * chance[:, 2] - 1)
     high = np.clip(np.round(np.sqrt(area / stretch)), 1, height)
     wide = np.clip(np.round(np.sqrt(area * stretch)), 1, width)
-    high[chance[:, 0] >= likelihood] = 0
     top, left = np.floor(chance[:, 3] * (height - high + 1)), np.floor(chance[:, 4] * (width - wide + 1))
     edges = torch.from_numpy(np.stack([top, top + high, left, left + wide]).astype(np.int64)).to(images.device)
     first, last, begin, end = edges[:, :, None, None]

@@ -53,7 +53,7 @@ class Units:
 def cut(units: np.ndarray, strata: np.ndarray, *, shares: tuple[float, float, float], seed: int) -> np.ndarray:
     """(n,) int8 side of each row: 0 train, 1 val, 2 test, in about the shares given (they sum to 1), the same for the same arguments."""
     table = Units.count(units, strata)
-    wanted = quotas(table.rows_of_strata(), shares)
+    wanted = quotas(table.rows_of_strata(), shares, seed=seed)
     chance = uniforms(seed, 0, np.arange(len(table.sizes)), 1, purpose="split")[:, 0]
     side = np.full(len(table.sizes), -1, np.int8)
     large = np.flatnonzero(table.sizes > max(1, len(units) // 1000))  # at most 1000 of them
@@ -63,14 +63,17 @@ def cut(units: np.ndarray, strata: np.ndarray, *, shares: tuple[float, float, fl
     return side[table.of_row]
 
 
-def quotas(sizes: np.ndarray, shares: tuple[float, float, float]) -> np.ndarray:
+def quotas(sizes: np.ndarray, shares: tuple[float, float, float], *, seed: int = 0) -> np.ndarray:
     """(S, 3) rows of each stratum per side: the sides' totals as asked, at least one row for train, then val, then test."""
     wanted = np.zeros((len(sizes), 3), np.int64)
+    luck = uniforms(seed, 1, np.arange(len(sizes)), 1, purpose="split")[:, 0]
+    surplus = np.zeros(len(sizes))  # what rounding gave a stratum already: the next side rounds the others up
     for side in (TEST, VAL):
         exact = sizes * shares[side]
         count = np.floor(exact).astype(np.int64)
         missing = round(exact.sum()) - count.sum()
-        count[np.argsort(count - exact, kind="stable")[:missing]] += 1
+        count[np.lexsort((luck, (count - exact + surplus).round(9)))[:missing]] += 1
+        surplus += count - exact
         wanted[:, side] = np.maximum(count, 1) if shares[side] > 0 else 0
     for side in (TEST, VAL):  # a stratum too small for three sides gives up the test first
         lacking = 1 - (sizes - wanted.sum(1))

@@ -13,7 +13,7 @@ GAP = 2  # white pixels between images
 
 
 def preview(batches: Batches, n: int = 8) -> np.ndarray:
-    """(height, width, 3) uint8 sheet: a column for each of the first `n` training images; a row of originals, then one per epoch, 4 in all."""
+    """(height, width, 3) uint8 sheet: per column one training image, per row the original and 4 epochs."""
     rows = batches.order.indices[:n]
     images = batches.store.fetch(rows)[0]
     sheet = [images]

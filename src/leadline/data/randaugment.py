@@ -33,16 +33,16 @@ def randaugment(images: Tensor, chance: np.ndarray, *, magnitude: float) -> Tens
 
 def _round(images: Tensor, chosen: np.ndarray, *, signed: np.ndarray) -> Tensor:
     """One operation on every image. chosen: (B,) numbers in OPERATIONS; signed: (B,) strength with its sign."""
-    out = images.clone()
-    names = np.array(OPERATIONS)[chosen]
-    kinds: list[tuple[tuple[str, ...], Callable[[Tensor, np.ndarray, np.ndarray], Tensor]]] = [(MOVES, _move), (BLENDS, _blend)]
-    kinds += [((name,), _tone) for name in TONES]
-    for members, change in kinds:
-        rows = np.flatnonzero(np.isin(names, members))
-        if len(rows):
-            index = torch.from_numpy(rows).to(images.device)
-            out.index_copy_(0, index, change(images.index_select(0, index), names[rows], signed[rows]))
-    return out
+    kinds = KIND_OF[chosen]
+    order = np.argsort(kinds, kind="stable")
+    back = np.argsort(order, kind="stable")
+    sorted_images = images.index_select(0, torch.from_numpy(order).to(images.device))
+    done = []
+    for kind in np.unique(kinds):
+        rows = np.flatnonzero(kinds[order] == kind)
+        some, which = sorted_images[rows[0] : rows[-1] + 1], order[rows]
+        done.append(KINDS[kind][1](some, np.array(OPERATIONS)[chosen[which]], signed[which]))
+    return torch.cat(done).index_select(0, torch.from_numpy(back).to(images.device))
 
 
 def _move(images: Tensor, names: np.ndarray, signed: np.ndarray) -> Tensor:
@@ -78,3 +78,17 @@ def _tone(images: Tensor, names: np.ndarray, signed: np.ndarray) -> Tensor:
             return colour.posterize(images, 8 - round(4 * strength))
         case _:
             return colour.solarize(images, 255 * (1 - strength))
+
+
+def _stay(images: Tensor, names: np.ndarray, signed: np.ndarray) -> Tensor:
+    return images
+
+
+# Operations that run together, and how.
+KINDS: tuple[tuple[tuple[str, ...], Callable[[Tensor, np.ndarray, np.ndarray], Tensor]], ...] = (
+    (MOVES, _move),
+    (BLENDS, _blend),
+    *(((name,), _tone) for name in TONES),
+    (("identity",), _stay),
+)
+KIND_OF = np.array([kind for name in OPERATIONS for kind, (members, _) in enumerate(KINDS) if name in members])
