@@ -1,50 +1,45 @@
-"""What leadline runs on: versions, processor, memory, devices."""
+"""What this machine is: versions, cores, memory and devices, for reports of problems and for choosing a device."""
 
 from __future__ import annotations
 
 import os
 import platform
-from pathlib import Path
 from typing import Any
 
-from leadline.flow.devices import resolve
 from leadline.record.environment import versions
 
-GB = 1e9
+GIB = 1 << 30
 
 
 def environment() -> dict[str, Any]:
-    """Plain JSON: versions, machine, devices with what can be said about them, and which of them "auto" takes."""
+    """{"versions", "machine": {system, processor, cores, threads, memory_gb, free_gb}, "devices": [{name, about}], "auto"}."""
     import psutil
     import torch
 
+    from leadline.flow.devices import resolve
+
     memory = psutil.virtual_memory()
     machine = {
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.release()}",
         "processor": _processor(),
-        "cores": os.cpu_count(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "memory_gb": round(memory.total / GB, 1),
-        "free_gb": round(memory.available / GB, 1),
+        "memory_gb": memory.total / GIB,
+        "free_gb": memory.available / GIB,
     }
-    return {"versions": versions(), "machine": machine, "devices": _devices(), "auto": resolve("auto")}
-
-
-def _devices() -> list[dict[str, str]]:
-    import torch
-
-    found = [{"name": "cpu", "about": f"{torch.backends.cpu.get_cpu_capability()} kernels"}]
+    devices = [{"name": "cpu", "about": machine["processor"]}]
     for index in range(torch.cuda.device_count()):
-        card = torch.cuda.get_device_properties(index)
-        found.append({"name": f"cuda:{index}", "about": f"{card.name}, {card.total_memory / GB:.0f} GB, CUDA {torch.version.cuda}"})
+        found = torch.cuda.get_device_properties(index)
+        devices.append({"name": "cuda" if index == 0 else f"cuda:{index}", "about": f"{found.name}, {found.total_memory / GIB:.0f} GB"})
     if torch.backends.mps.is_available():
-        found.append({"name": "mps", "about": "Apple's GPU"})
-    return found
+        devices.append({"name": "mps", "about": "Apple GPU"})
+    return {"versions": versions(), "machine": machine, "devices": devices, "auto": resolve("auto")}
 
 
 def _processor() -> str:
-    """The processor's trade name where the system tells it."""
-    table = Path("/proc/cpuinfo")
-    lines = table.read_text(encoding="utf-8").splitlines() if table.is_file() else []
-    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine()
+    """The processor's own name where the system tells it, else its architecture."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as lines:
+            return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    except OSError:
+        return platform.processor() or platform.machine()

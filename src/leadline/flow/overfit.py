@@ -103,6 +103,8 @@ def _without_chance(model: nn.Module) -> nn.Module:
     copied = copy.deepcopy(model)
     for module in copied.modules():
         for rate in ("p", "drop_prob", "rate"):
-            if any(word in type(module).__name__.lower() for word in ("drop", "stochasticdepth")) and isinstance(getattr(module, rate, None), float):
+            if any(word in type(module).__name__.lower() for word in ("drop", "stochasticdepth")) and isinstance(
+                getattr(module, rate, None), float
+            ):
                 vars(module)[rate] = 0.0
     return copied

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from leadline.base.errors import InputError
-from leadline.data.pictures import read_image
+from leadline.data.decode import read_image
+from leadline.data.prepare import Preparer
+from leadline.data.rows import RowPreparer, frame_from
+from leadline.data.table_reading import read_frame
 from leadline.flow.devices import resolve as resolve_device
 from leadline.record.ports import Images
 from leadline.ship import package
@@ -31,7 +34,10 @@ def predict(run: Path, inputs: Sequence[str], *, device: str = "auto") -> list[d
     """
     if not inputs:
         raise InputError("LL035", "predict needs something to predict", where="predict", help=f"leadline predict {run} FILE...")
-    loaded = package.load(model_folder(run), device=resolve_device(device))
+    return _answers(package.load(model_folder(run), device=resolve_device(device)), inputs)
+
+
+def _answers(loaded: package.Package, inputs: Sequence[str]) -> list[dict[str, Any]]:
     if isinstance(loaded.preparer.gives, Images):
         paths = list(_pictures(inputs))
         answers = loaded.predict([read_image(path) for path in paths])
@@ -39,10 +45,39 @@ def predict(run: Path, inputs: Sequence[str], *, device: str = "auto") -> list[d
     return [row for path in inputs for row in _predict_table(loaded, Path(path))]
 
 
-def _predict_table(loaded: package.Package, path: Path) -> Iterable[dict[str, Any]]:
-    from leadline.data.rows import RowPreparer
-    from leadline.data.table_reading import read_frame
+def predict_raw(loaded: package.Package, x: Any) -> list[dict[str, Any]]:
+    """One answer per example of x: paths, a DataFrame, row dicts, or arrays (N, H, W[, C]) of pictures or (N, columns) of rows."""
+    import numpy as np
 
+    if isinstance(x, str | Path) or (isinstance(x, Sequence) and x and all(isinstance(each, str | Path) for each in x)):
+        return _answers(loaded, [str(each) for each in ([x] if isinstance(x, str | Path) else x)])
+    if isinstance(loaded.preparer.gives, Images):
+        return loaded.predict([read_image(each) for each in (x[None] if isinstance(x, np.ndarray) and x.ndim == 2 else x)])
+    return loaded.predict(_frame(x, loaded.preparer))
+
+
+def _frame(x: Any, preparer: Preparer) -> Any:
+    """A DataFrame as it is, records by their keys, an array under the columns of the training table in their order."""
+    import numpy as np
+    import pandas as pd
+
+    assert isinstance(preparer, RowPreparer)
+    if isinstance(x, pd.DataFrame):
+        return x
+    if not isinstance(x, np.ndarray):
+        return frame_from(x)
+    columns = [name for name in preparer.table_columns if name != preparer.target]
+    if x.ndim != 2 or x.shape[1] != len(columns):
+        raise InputError(
+            "LL029",
+            f"an array of shape {x.shape}, and the model takes {len(columns)} columns: {', '.join(columns[:6])}",
+            where="input",
+            help="(N, columns)",
+        )
+    return pd.DataFrame(x, columns=columns)
+
+
+def _predict_table(loaded: package.Package, path: Path) -> Iterable[dict[str, Any]]:
     if not path.is_file():
         raise InputError("LL001", f"there is no file {path}", where=str(path), help="leadline predict RUN table.csv")
     assert isinstance(loaded.preparer, RowPreparer)

@@ -269,7 +269,7 @@ def _teller(run: Run | None, say: Say) -> Say:
 
 def epoch_line(epoch: Epoch, rig: Rig) -> str:
     """One plain line per epoch."""
-    first = rig.prepared.task.best[0]
+    first = rig.prepared.task.metrics[0]
     parts = [f"epoch {epoch.number}/{epoch.of}"]
     if epoch.train_loss is not None:
         parts.append(f"loss {epoch.train_loss:.4g}")

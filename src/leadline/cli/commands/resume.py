@@ -19,7 +19,7 @@ def command(screen: Screen, run: Path, allow_change: bool) -> int | None:
 
     RUN is the run's folder, or its name under ./runs. On a CPU the end is equal to that of a run that was never stopped, bit for bit.
     """
-    from leadline.flow.resume import resume
+    from leadline.flow.train import resume
 
     folder = resume(run, allow_change=allow_change, say=screen.say)
     return outcome.show(screen, folder, data=None)
