@@ -88,21 +88,19 @@ def _recomputed(block: nn.Module, *inputs: Any, **options: Any) -> Any:
 
 
 def _first_and_second_pass(block: nn.Module) -> tuple[Any, Any]:
-    return nullcontext(), _untracked(block)
+    return nullcontext(), _statistics_kept(block)
 
 
 @contextmanager
-def _untracked(block: nn.Module) -> Iterator[None]:
-    """The second pass sees the same batch again: its statistics were counted in the first."""
-    norms = [module for module in block.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm) and module.track_running_stats]
-    active = [norm for norm in norms if norm.training]
-    for norm in active:
-        norm.track_running_stats = False
+def _statistics_kept(block: nn.Module) -> Iterator[None]:
+    """The second pass sees the same batch again: what it adds to running statistics is taken back."""
+    before = [(buffer, buffer.clone()) for buffer in block.buffers()]
     try:
         yield
     finally:
-        for norm in active:
-            norm.track_running_stats = True
+        with torch.no_grad():
+            for buffer, value in before:
+                buffer.copy_(value)
 
 
 def _network(model: nn.Module) -> Network:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 MOST_ROWS = 40  # a screen; deeper networks are folded to their blocks
+FEWEST_ROWS = 6  # a network folded to less than this says too little about itself
 
 
 @dataclass(frozen=True)
@@ -146,19 +147,24 @@ def _total(name: str, module: nn.Module, flops: dict[str, int]) -> int:
 
 
 def _folded(rows: list[Row]) -> list[Row]:
-    """The rows by ever shorter prefixes of their names, until they fit; what still does not fit is told in one last row."""
-    depth = max((row.name.count(".") + 1 for row in rows), default=1)
-    folded = rows
-    while len(folded) > MOST_ROWS and depth > 1:
-        depth -= 1
+    """The rows by ever shorter prefixes of their names until they fit; where that would tell too little, the middle is left out."""
+    longer = folded = rows
+    for depth in range(max((row.name.count(".") for row in rows), default=0), 0, -1):
+        if len(folded) <= MOST_ROWS:
+            break
         groups: dict[str, list[Row]] = {}
         for row in rows:
             groups.setdefault(".".join(row.name.split(".")[:depth]), []).append(row)
-        folded = [_joined(prefix, group) for prefix, group in groups.items()]
-    if len(folded) > MOST_ROWS:
-        rest = folded[MOST_ROWS - 1 :]
-        folded = [*folded[: MOST_ROWS - 1], _joined(f"... {len(rest)} more", rest)]
-    return folded
+        longer, folded = folded, [_joined(prefix, group) for prefix, group in groups.items()]
+    fits = len(folded) <= MOST_ROWS
+    return folded if fits and (len(folded) >= FEWEST_ROWS or longer is rows) else _shortened(longer if fits else folded)
+
+
+def _shortened(rows: list[Row]) -> list[Row]:
+    """The first and last rows, with those between told in one."""
+    half = (MOST_ROWS - 1) // 2
+    middle = rows[half : len(rows) - half]
+    return [*rows[:half], _joined(f"... {len(middle)} more", middle), *rows[len(rows) - half :]] if len(middle) > 1 else rows
 
 
 def _joined(name: str, rows: list[Row]) -> Row:

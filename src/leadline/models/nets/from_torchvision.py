@@ -8,7 +8,7 @@ from torch import nn
 
 from leadline.base.errors import InputError
 from leadline.base.find import module
-from leadline.models.nets.wrapped import WrappedNet, fitted, last_layer, no_download, no_setting
+from leadline.models.nets.wrapped import WrappedNet, fitted, lacks, last_layer, no_download, no_setting
 from leadline.record.ports import Images
 
 if TYPE_CHECKING:
@@ -45,11 +45,14 @@ def _create(spec: Torchvision.Spec, *, num_outputs: int) -> nn.Module:
     if not spec.pretrained:
         given["num_classes"] = num_outputs
     try:
-        return models.get_model(spec.variant, weights="DEFAULT" if spec.pretrained else None, **given)
+        net = models.get_model(spec.variant, weights="DEFAULT" if spec.pretrained else None, **given)
     except OSError as error:
         raise no_download(f"torchvision/{spec.variant}", error) from None
     except TypeError as error:
         raise no_setting(f"torchvision/{spec.variant}", error) from error
+    if spec.drop_path and not any(type(part).__name__ == "StochasticDepth" for part in net.modules()):
+        raise lacks(f"torchvision/{spec.variant}", "drop_path")  # some constructors swallow what they do not know
+    return net
 
 
 def _renew_head(net: nn.Module, num_outputs: int) -> None:

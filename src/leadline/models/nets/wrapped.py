@@ -140,5 +140,9 @@ def no_setting(name: str, error: TypeError) -> Exception:
     unknown = [key for key in (*words, "dropout") if f"unexpected keyword argument '{key}'" in str(error)]
     if not unknown:
         return error
-    setting = words.get(unknown[0], unknown[0])
+    return lacks(name, words.get(unknown[0], unknown[0]))
+
+
+def lacks(name: str, setting: str) -> InputError:
+    """The network has nothing that this setting could change."""
     return InputError("LL022", f"{name} has no {setting}", where=f"model.{setting}", help=f"leave  model.{setting}  out")
