@@ -20,9 +20,6 @@ def show(screen: Screen, folder: Path, *, data: Any) -> None:
     screen.section("scores", summary.score_lines(scores))
     screen.section("findings", summary.finding_lines(findings))
     screen.show()
-    if (folder / "report.html").exists():
-        screen.show(f"report: {folder / 'report.html'}")
-    screen.show(f"run:    {folder}")
     if isinstance(data, str) and Path(data).exists():
-        return screen.next("leadline", "evaluate", str(folder), data)
+        return screen.next("leadline", "predict", str(folder), data)
     return screen.next("leadline", "card", str(folder))

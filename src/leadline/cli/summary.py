@@ -12,6 +12,7 @@ from leadline.record.facts import Column, Facts, Guess, Problem
 
 COLUMNS_SHOWN = 40
 CLASSES_SHOWN = 20
+NAMES_SHOWN = 5
 SIGNS = {"yes": "green", "no": "red", "not examined": "yellow"}
 
 
@@ -38,15 +39,17 @@ def problem_lines(problems: Iterable[Problem]) -> list[str]:
     lines: list[str] = []
     for problem in sorted(problems, key=lambda problem: order[problem.severity]):
         lines.append(f"{problem.severity}: {problem.explanation}")
-        if problem.items:
-            more = f", … {problem.count - len(problem.items[:5]):,} more" if problem.count > len(problem.items[:5]) else ""
-            lines.append(f"  {', '.join(problem.items[:5])}{more}")
+        shown = problem.items[:NAMES_SHOWN]
+        if shown:
+            between = "; " if any(": " in item or ", " in item for item in shown) else ", "
+            more = [f"… {problem.count - len(shown):,} more"] if problem.count > len(shown) else []
+            lines.append(f"  {between.join([*shown, *more])}")
     return lines
 
 
 def other_guesses(guesses: Iterable[Guess]) -> list[str]:
-    """What else was chosen by itself, a line each."""
-    return columns((guess.what, f"{guess.evidence}  ({guess.override})") for guess in guesses)
+    """What else was chosen by itself, with the evidence and how to say otherwise."""
+    return [line for guess in guesses for line in (f"  {guess.what}: {guess.evidence}", f"    otherwise: {guess.override}")]
 
 
 def check_lines(checks: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -73,7 +76,7 @@ def score_lines(scores: Mapping[str, Any]) -> list[str]:
         return []
     intervals, baselines = scores.get("intervals") or {}, scores.get("baselines") or {}
     names = list(scores[sides[-1]])
-    rivals = [name for name in baselines if baselines[name]]
+    rivals = [rival for rival in baselines if any(name in baselines[rival] for name in names)]
     rows = [("", *sides, "95 % interval" if intervals else "", *rivals)]
     for name in names:
         span = _interval(intervals, name)

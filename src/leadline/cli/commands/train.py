@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
 from leadline.cli import outcome, target
 from leadline.cli.screen import Screen
 from leadline.cli.verb import verb
@@ -13,8 +11,7 @@ from leadline.cli.verb import verb
 
 @verb("Run", "out", "seed", "device")
 @target.argument
-@click.option("--heal", is_flag=True, help="Let a finding that is sure of its control apply it and go on.")
-def command(screen: Screen, words: tuple[str, ...], out: Path | None, seed: int | None, device: str, heal: bool) -> int | None:
+def command(screen: Screen, words: tuple[str, ...], out: Path | None, seed: int | None, device: str) -> int | None:
     """Train: look, check, train, evaluate and report, in one go.
 
     TARGET is data (a folder of pictures, a table, the name of a set) or a recipe. Settings are key=value:
@@ -24,5 +21,5 @@ def command(screen: Screen, words: tuple[str, ...], out: Path | None, seed: int 
     target.check_out(out)
     from leadline.flow.train import train
 
-    folder = train(recipe, out=out, device=device, command=target.command_line(), say=screen.say, heal=heal)
+    folder = train(recipe, out=out, device=device, command=target.command_line(), say=screen.say)
     return outcome.show(screen, folder, data=recipe.data.source)
