@@ -26,7 +26,7 @@ from typing import Any
 LEADLINE = str(Path(sys.executable).with_name("leadline"))
 SETTINGS = """
     model=mlp model.hidden=[512,512,512] epochs=40 batch_size=64 train.early_stop=null train.precision=fp32 train.channels_last=false
-    train.checkpoint_every_s=0.3 data.cache=memory evaluate.baselines=false
+    train.matmul=highest train.checkpoint_every_s=0.3 data.cache=memory evaluate.baselines=false
 """
 SAME = ("model/model.safetensors", "checkpoints/last/tensors.safetensors", "checkpoints/best/tensors.safetensors")
 TIMES = {"examples_per_s", "seconds", "time"}
@@ -118,8 +118,10 @@ def _kill_runs(
         process = _train(run, options)
         while len(kills) < len(aims):
             aimed = aims[len(kills)]
-            wait_s = chance.uniform(0.0, SAVE_S) if aimed else chance.uniform(0.0, ready_s + 2 * train_s / len(aims))
-            kill = _kill(process, run, aimed=aimed, wait_s=wait_s)
+            if aimed:
+                kill = _kill_in_save(process, run, number=chance.randint(1, 6), wait_s=chance.uniform(0.0, SAVE_S))
+            else:
+                kill = _kill_after(process, run, wait_s=chance.uniform(0.0, ready_s + 2 * train_s / len(aims)))
             if kill is None:
                 break
             kills.append(kill)
@@ -129,17 +131,28 @@ def _kill_runs(
     return runs
 
 
-def _kill(process: subprocess.Popen[bytes], run: Path, *, aimed: bool, wait_s: float) -> Kill | None:
-    """Kill after `wait_s`, or, aimed, within a save a little after it began; None when the process finished before."""
+def _kill_after(process: subprocess.Popen[bytes], run: Path, *, wait_s: float) -> Kill | None:
+    """Kill after so many seconds; None when the process finished before."""
     began = time.monotonic()
-    before = _names(run)
-    if aimed:
-        while process.poll() is None and not _is_saving(_names(run) - before):
-            time.sleep(WATCH_S)
-        time.sleep(wait_s)
-    else:
-        while process.poll() is None and time.monotonic() - began < wait_s:
-            time.sleep(WATCH_S)
+    while process.poll() is None and time.monotonic() - began < wait_s:
+        time.sleep(WATCH_S)
+    return _kill(process, run, aimed=False, began=began)
+
+
+def _kill_in_save(process: subprocess.Popen[bytes], run: Path, *, number: int, wait_s: float) -> Kill | None:
+    """Kill so many seconds after the process began its save of that number; None when it finished before."""
+    began = time.monotonic()
+    seen, saves = _names(run), 0
+    while process.poll() is None and saves < number:
+        time.sleep(WATCH_S)
+        names = _names(run)
+        saves += _is_saving(names - seen)
+        seen = names
+    time.sleep(wait_s)
+    return _kill(process, run, aimed=True, began=began)
+
+
+def _kill(process: subprocess.Popen[bytes], run: Path, *, aimed: bool, began: float) -> Kill | None:
     if process.poll() is not None:
         _finish(process, run.name)
         return None
