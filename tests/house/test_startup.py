@@ -47,6 +47,12 @@ def test_what_needs_no_model_imports_nothing_heavy(words: str) -> None:
     assert (code, imported) == (expected, []), done.stdout + done.stderr
 
 
+def test_help_needs_no_settings() -> None:
+    probe = "import sys; from leadline.cli.main import main; main(['--help']); print('pydantic' in sys.modules, file=sys.stderr)"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stderr == "False\n"
+
+
 def test_importing_leadline_imports_nothing_but_the_standard_library() -> None:
     probe = "import sys, json; import leadline; print(json.dumps(sorted({name.split('.')[0] for name in sys.modules})))"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)

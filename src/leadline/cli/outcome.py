@@ -7,11 +7,12 @@ from typing import Any
 
 from leadline.cli import summary
 from leadline.cli.screen import Screen
-from leadline.record.run import Run
 
 
 def show(screen: Screen, folder: Path, *, data: Any) -> None:
     """Print what the run came to and where it stands; `data` is what it was trained on, when that can be named on a command line."""
+    from leadline.record.run import Run
+
     run = Run.open(folder)
     record, scores = run.read("run.json"), run.read("scores.json")
     findings = run.read("findings.json") if (folder / "findings.json").exists() else []

@@ -12,7 +12,6 @@ import click
 from leadline.base.errors import InputError
 from leadline.base.nearest import did_you_mean
 from leadline.cli.screen import Screen
-from leadline.record.run import Run
 
 GROUPS = ("Start", "Run", "Afterwards", "Reference")
 FORMATS = ("human", "json", "quiet")
@@ -46,6 +45,8 @@ def run_argument(name: str = "run", *, many: bool = False) -> Callable[[Callable
     """A run folder, or its name under ./runs, checked to be one before anything heavy is imported; InputError LL011 otherwise."""
 
     def check(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+        from leadline.record.run import Run
+
         return [Run.open(text).folder for text in value] if many else Run.open(value).folder
 
     return click.argument(
