@@ -117,10 +117,16 @@ def dates(array: pa.Array, form: str | None) -> pa.Array:
     return plain(pa.array(times, from_pandas=True))
 
 
-def labels(array: pa.Array) -> pa.Array:
-    """Cells as the text of categories: numbers by `number_text`, times in ISO form, text as it is."""
+def labels(array: pa.Array, form: str | None = None) -> pa.Array:
+    """Cells as the text of categories: numbers by `number_text`, times in ISO form, text as it is.
+
+    form: "." or "," for text that is to be read as numbers where it can be, so that "3", "3.0" and 3 are one category.
+    """
     if pa.types.is_string(array.type):
-        return array
+        if form is None:
+            return array
+        read = numbers(array, form)
+        return pc.if_else(read.is_valid(), labels(read), array)
     if pa.types.is_timestamp(array.type):
         return pc.strftime(array, format="%Y-%m-%dT%H:%M:%S")
     distinct = pc.unique(array.drop_null())

@@ -96,7 +96,9 @@ def _given_by_user(seen: Look, spec: DataSpec) -> Decision | None:
         raise InputError("LL019", f"column '{name}' holds no value in any row", where=key, help=f"leave it out of {key}")
     if key == "data.categories" or (seen.tally.is_text and seen.number_share < MOSTLY):
         form = None if key == "data.categories" else date_format(seen.tally)
-        return ("date", True, f"named in {key}", form) if form else ("category", True, f"named in {key}", seen.decimal)
+        are_numbers = seen.number_share >= MOSTLY and not seen.is_code
+        plain = seen.decimal or "." if are_numbers else None
+        return ("date", True, f"named in {key}", form) if form else ("category", True, f"named in {key}", plain)
     return ("date" if seen.tally.is_time else "number", True, f"named in {key}", seen.decimal)
 
 

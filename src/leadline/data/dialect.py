@@ -120,18 +120,15 @@ def _spaced(text: str, separator: str) -> bool:
 
 
 def _looks_like_header(rows: list[list[str]], spec: DataSpec) -> bool:
-    """Whether the first row names columns: no numbers in it, all different, and unlike the cells below."""
+    """Whether the first row names columns: no numbers in it, but below it; or else all different and unlike the cells below."""
     first = [cell.strip() for cell in rows[0]]
     named = [cell for cell in first if cell]
-    if not named or any(_is_number(cell) or cell in spec.missing for cell in named) or len(set(named)) < 0.9 * len(named):
+    if not named or any(_is_number(cell) or cell in spec.missing or len(cell) > LONGEST_NAME for cell in named):
         return False
-    if max(len(cell) for cell in named) > LONGEST_NAME:
-        return False
-    body = rows[1:]
-    if not body:
+    columns = [{row[place].strip() for row in rows[1:] if place < len(row)} - set(spec.missing) for place in range(len(first))]
+    if any(column and all(_is_number(cell) for cell in column) for column in columns):
         return True
-    columns = [{row[place].strip() for row in body if place < len(row)} for place in range(len(first))]
-    return not any(cell and cell in column for cell, column in zip(first, columns, strict=True))
+    return len(set(named)) == len(named) and not any(cell and cell in column for cell, column in zip(first, columns, strict=True))
 
 
 def _is_number(cell: str) -> bool:

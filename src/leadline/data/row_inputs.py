@@ -50,7 +50,7 @@ class NumberInput:
 
 @dataclass(frozen=True)
 class CategoryInput:
-    """One category input: code 1..len(values) by place in values, 0 for missing or unseen. format: "," for numbers with a decimal comma."""
+    """One category input: code 1..len(values) by place in values, 0 for missing or unseen. format: "." or "," for numbers."""
 
     column: str
     values: tuple[str, ...]
@@ -87,13 +87,9 @@ def date_cells(frame: pd.DataFrame, column: str, *, missing: tuple[str, ...], fo
     return times
 
 
-def label_cells(frame: pd.DataFrame, column: str, *, missing: tuple[str, ...], decimal: str | None) -> pa.Array:
-    """(N,) category texts of a column; numbers by one spelling."""
-    array = cells.clean(cells.from_values(frame[column]), missing)
-    if decimal == ",":
-        numbers = cells.numbers(array, decimal)
-        array = numbers if numbers.null_count == array.null_count else array
-    return cells.labels(array)
+def label_cells(frame: pd.DataFrame, column: str, *, missing: tuple[str, ...], form: str | None) -> pa.Array:
+    """(N,) category texts of a column; where the training column held numbers, they have one spelling."""
+    return cells.labels(cells.clean(cells.from_values(frame[column]), missing), form)
 
 
 def is_given(frame: pd.DataFrame, column: str, *, missing: tuple[str, ...]) -> np.ndarray:

@@ -125,7 +125,7 @@ class RowPreparer(Preparer):
             numbers[:, place] = _scaled(one, frame, missing=self.missing)
         codes = np.empty((len(frame), len(self.categories)), dtype=np.int64)
         for place, one in enumerate(self.categories):
-            codes[:, place] = one.codes(label_cells(frame, one.column, missing=self.missing, decimal=one.format))
+            codes[:, place] = one.codes(label_cells(frame, one.column, missing=self.missing, form=one.format))
         return numbers, codes
 
     def inputs(self, stored: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
@@ -175,8 +175,9 @@ def frame_from(records: Iterable[dict[str, Any]] | dict[str, Any]) -> pd.DataFra
             "LL029", "rows are given as a table or as records with column names", where="input", help='{"age": 39, "sex": "male"}'
         )
     names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = {str(name): cells.from_values([row.get(name) for row in rows]).to_pandas() for name in names}
-    return pd.DataFrame(columns, index=range(1, len(rows) + 1))
+    frame = pd.DataFrame({str(name): cells.from_values([row.get(name) for row in rows]).to_pandas() for name in names})
+    frame.index = pd.RangeIndex(1, len(rows) + 1)
+    return frame
 
 
 def _sample(train: np.ndarray, most: int) -> np.ndarray:
@@ -195,7 +196,7 @@ def _gather(
         for column in columns:
             holes[column.name] = holes[column.name] or bool(frame[column.name].isna().any())
             if column.kind == "category":
-                labels = label_cells(frame, column.name, missing=missing, decimal=column.format)
+                labels = label_cells(frame, column.name, missing=missing, form=column.format)
                 values[column.name].update(labels.drop_null().unique().to_pylist())
     return holes, {name: cells.in_order(list(found)) for name, found in values.items()}
 

@@ -13,11 +13,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from leadline.record.files import storing
+
 RELEASE_BYTES = 32 << 20  # mapped bytes that may be touched before their pages are handed back
 
 
 class Spool:
-    """Rows 0..N-1 in record batches of one schema: first `add`, then `batches` and `take`. in_file: keep them in a temporary file."""
+    """Rows 0..N-1 in record batches of one schema: first `add`, then `close`, then `batches` and `take`.
+
+    in_file: keep them in a temporary file, which goes when the spool goes. A full disk is LeadlineError LL008.
+    """
 
     def __init__(self, *, in_file: bool) -> None:
         self.in_file = in_file
@@ -43,13 +48,16 @@ class Spool:
             folder = tempfile.mkdtemp(prefix="leadline-table-")
             weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
             self._path = Path(folder) / "rows.arrow"
-            self._writer = pa.ipc.new_file(str(self._path), batch.schema)
-        self._writer.write_batch(batch)
+            with storing(self._path):
+                self._writer = pa.ipc.new_file(str(self._path), batch.schema)
+        with storing(self._path):
+            self._writer.write_batch(batch)
 
     def close(self) -> Spool:
         """End the adding; the rows can be read from now on."""
         if self._writer is not None:
-            self._writer.close()
+            with storing(self._path):
+                self._writer.close()
             with self._path.open("rb") as stream:
                 self._map = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
             self._file = pa.ipc.open_file(pa.py_buffer(self._map))

@@ -13,6 +13,7 @@ import pyarrow as pa
 from leadline.base.errors import InputError
 from leadline.data import cells
 from leadline.data.columns import check_names, decide
+from leadline.data.room import free_memory
 from leadline.data.row_names import RowNames
 from leadline.data.settings import DataSpec
 from leadline.data.table_examples import TableExamples
@@ -35,7 +36,7 @@ def open_table(path: Path, spec: DataSpec, *, stream_above: int | None = None) -
     Raises InputError LL001 to LL005, LL013, LL017 to LL020 for what cannot be read as a table with this target.
     """
     files, aside = table_files(path)
-    limit = _free_memory() * STREAM_ABOVE if stream_above is None else stream_above
+    limit = free_memory() * STREAM_ABOVE if stream_above is None else stream_above
     in_file = sum(_bytes_in_memory(file.path) for file in files) > limit
     readings, problems = _same_target(files, spec)
     sides = [file.side for file, reading in zip(files, readings, strict=True) if reading is not None]
@@ -194,9 +195,3 @@ def _unused(columns: list[Column]) -> list[Guess]:
 
 def _bytes_in_memory(path: Path) -> float:
     return path.stat().st_size * UNPACKED.get(path.suffix.lower(), 1.5)
-
-
-def _free_memory() -> int:
-    import psutil
-
-    return psutil.virtual_memory().available

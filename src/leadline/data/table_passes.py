@@ -181,6 +181,4 @@ def _as_kind(array: pa.Array, column: Column) -> pa.Array:
         return cells.numbers(array, column.format)
     if column.kind == "date":
         return cells.dates(array, column.format)
-    if column.kind == "category" and column.format == ",":
-        array = cells.numbers(array, ",")
-    return cells.labels(array)
+    return cells.labels(array, column.format if column.kind == "category" else None)

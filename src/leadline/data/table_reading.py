@@ -72,8 +72,7 @@ def read_frame(path: Path, preparer: RowPreparer) -> pd.DataFrame:
     """The rows of a file for prediction: columns under the names the preparer knows; the target may be among them."""
     spec = DataSpec(missing=preparer.missing, separator=preparer.separator, encoding=preparer.encoding)
     reading = read(path, spec)
-    known = set(preparer.used_columns)
-    if known & set(reading.names):
+    if reading.has_header and set(preparer.used_columns) & set(reading.names):
         names = reading.names
     else:
         reading = read(path, spec, header=False)

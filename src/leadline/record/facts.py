@@ -12,7 +12,8 @@ ColumnKind = Literal["number", "category", "date", "text", "id", "constant", "em
 class Column:
     """One column of a table: what it seems to hold and why it is or is not used.
 
-    format: how its text is read, where that is not plain: a strptime format or "ISO8601" for dates, "," for a decimal comma.
+    format: how its text is read, where that is not plain: a strptime format or "ISO8601" for dates, "," for a decimal comma,
+    "." for categories that are numbers.
     """
 
     name: str
