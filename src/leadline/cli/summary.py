@@ -13,6 +13,7 @@ from leadline.record.facts import Column, Facts, Guess, Problem
 COLUMNS_SHOWN = 40
 CLASSES_SHOWN = 20
 NAMES_SHOWN = 5
+SIDES = ("train", "val", "test", "data")
 SIGNS = {"yes": "green", "no": "red", "not examined": "yellow"}
 
 
@@ -70,18 +71,20 @@ def finding_lines(findings: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def score_lines(scores: Mapping[str, Any]) -> list[str]:
-    """Scores of each side with the test's intervals, and the baselines beside them."""
-    sides = [side for side in ("val", "test") if scores.get(side)]
+    """Scores of each side with the intervals of the one that counts, and the baselines beside them."""
+    sides = [side for side in SIDES if scores.get(side)]
     if not sides:
         return []
-    intervals, baselines = scores.get("intervals") or {}, scores.get("baselines") or {}
-    names = list(scores[sides[-1]])
+    headline = scores.get("headline", sides[-1])
+    names = [name for name, value in scores[headline].items() if value is None or isinstance(value, int | float)]
+    intervals = scores.get("intervals") or scores[headline].get("intervals") or {}
+    baselines = scores.get("baselines") or {}
     rivals = [rival for rival in baselines if any(name in baselines[rival] for name in names)]
-    rows = [("", *sides, "95 % interval" if intervals else "", *rivals)]
+    rows = [("", *sides, f"95 % interval ({headline})" if intervals else "", *rivals)]
     for name in names:
-        span = _interval(intervals, name)
-        rows.append((name, *(_score(scores[side], name) for side in sides), span, *(_score(baselines[rival], name) for rival in rivals)))
-    filled = [index for index in range(len(rows[0])) if any(row[index] for row in rows)]
+        own = (_score(scores[side], name) for side in sides)
+        rows.append((name, *own, _interval(intervals, name), *(_score(baselines[rival], name) for rival in rivals)))
+    filled = [index for index in range(len(rows[0])) if index == 0 or rows[0][index]]
     return columns([row[index] for index in filled] for row in rows)
 
 

@@ -89,3 +89,10 @@ def check_data(data: str | None) -> None:
         from leadline.data.source import recognise
 
         recognise(data)
+
+
+def check_inputs(inputs: tuple[str, ...]) -> None:
+    """Refuse files and folders that are not there (LL001) before anything heavy is imported."""
+    for name in inputs:
+        if not Path(name).exists():
+            raise InputError("LL001", f"there is no file or folder {name}", where=name, help="pictures, folders of pictures, or tables")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from leadline.cli import target
 from leadline.cli.screen import Screen, columns, number
 from leadline.cli.verb import run_argument, verb
 
@@ -23,6 +24,7 @@ def command(screen: Screen, run: Path, inputs: tuple[str, ...], device: str) -> 
     Each answer has the id of its input (the file, or file:row), a label with its probability or a value in the target's units.
     --format json gives every answer with all it holds, one object a line.
     """
+    target.check_inputs(inputs)
     from leadline.flow.predict import predict
 
     answers = predict(run, list(inputs), device=device)
