@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from leadline.base.errors import LeadlineError
-from leadline.record.files import free_bytes, storing, sync_folder, to_json, write_atomic
+from leadline.record.files import free_bytes, storing, sync, sync_folder, to_json, write_atomic
 from leadline.train.manifest import Manifest, asides, is_sound, read_manifest, standing, verify
 from leadline.train.tensors import Written, read_tensors, write_tensors
 
@@ -60,7 +60,8 @@ class Checkpoints:
         with _aside(path) as aside:
             contents = _write(aside, tensors, state)
             manifest = Manifest(step, best=best, finite=contents[TENSORS].finite, files=contents)
-            write_atomic(aside / Manifest.NAME, manifest.to_bytes())
+            _put(aside / Manifest.NAME, manifest.to_bytes())
+            sync_folder(aside)
             aside.rename(path)
             sync_folder(self.folder)
         problem = self._problem(path)
@@ -167,8 +168,15 @@ def _write(folder: Path, tensors: dict[str, torch.Tensor], state: dict[str, Any]
     if free_bytes(folder) < size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # known beforehand: no use in filling the disk to the brim
     text = _state_json(state)
-    write_atomic(folder / STATE, text)
+    _put(folder / STATE, text)
     return {TENSORS: write_tensors(folder / TENSORS, tensors), STATE: Written(len(text), hashlib.sha256(text).hexdigest())}
+
+
+def _put(path: Path, data: bytes) -> None:
+    with path.open("xb") as file:
+        file.write(data)
+        file.flush()
+        sync(file.fileno())
 
 
 def _state_json(state: dict[str, Any]) -> bytes:
@@ -202,8 +210,7 @@ def _point(link: Path, target: Path | None) -> None:
                 raise
             write_atomic(link, f"{target.name}\n".encode())
             return
-        aside.replace(link)
-        sync_folder(link.parent)
+        aside.replace(link)  # not synced: should a power cut undo it, `tidy` does it again
 
 
 def _remove(path: Path) -> None:
