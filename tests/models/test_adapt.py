@@ -191,3 +191,17 @@ def test_checkpointing_saves_what_the_blocks_would_keep() -> None:
 def test_what_is_no_network_of_ours_is_refused_in_words() -> None:
     with pytest.raises(TypeError, match="before wrapping"):
         adapt.freeze_backbone(nn.Linear(2, 2))
+
+
+def test_a_compiled_model_can_save_memory_too() -> None:
+    plain = _model("resnet_small", widths=[4, 8], dropout=0.0).train()
+    saving = copy.deepcopy(plain)
+    adapt.checkpoint_activations(saving)
+    compiled = torch.compile(saving, backend="aot_eager")
+    image = torch.randn(4, 3, 32, 32)
+    for model in (plain, compiled):
+        model(image).square().sum().backward()
+    for (name, one), (_, two) in zip(plain.named_parameters(), saving.named_parameters(), strict=True):
+        assert torch.allclose(one.grad, two.grad, rtol=1e-4, atol=1e-4), name
+    for (name, one), (_, two) in zip(plain.named_buffers(), saving.named_buffers(), strict=True):
+        assert torch.allclose(one, two, rtol=1e-5, atol=1e-6), name

@@ -83,6 +83,8 @@ def _recomputed(block: nn.Module, *inputs: Any, **options: Any) -> Any:
     plain = partial(type(block).forward, block)
     if not torch.is_grad_enabled():
         return plain(*inputs, **options)
+    if torch.compiler.is_compiling():  # the compiler moves statistics once, and takes no contexts of ours
+        return checkpoint(plain, *inputs, use_reentrant=False, **options)
     contexts = partial(_first_and_second_pass, block)
     return checkpoint(plain, *inputs, use_reentrant=False, context_fn=contexts, **options)
 

@@ -157,7 +157,7 @@ def _folded(rows: list[Row]) -> list[Row]:
             groups.setdefault(".".join(row.name.split(".")[:depth]), []).append(row)
         longer, folded = folded, [_joined(prefix, group) for prefix, group in groups.items()]
     fits = len(folded) <= MOST_ROWS
-    return folded if fits and (len(folded) >= FEWEST_ROWS or longer is rows) else _shortened(longer if fits else folded)
+    return folded if fits and (len(folded) >= FEWEST_ROWS or folded is rows) else _shortened(longer if fits else folded)
 
 
 def _shortened(rows: list[Row]) -> list[Row]:
