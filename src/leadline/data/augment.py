@@ -40,7 +40,7 @@ class Augment:
 
     def change(self, images: Tensor, *, epoch: int, indices: np.ndarray) -> Tensor:
         """(B, C, H, W) uint8 changed images. indices: (B,) the examples' numbers; the same image in the same epoch changes the same way."""
-        if not self.changes:
+        if not self.changes or not len(images):  # a process's share of a small last batch may be empty
             return images
         spec, chance = self.spec, uniforms(self.seed, epoch, indices, self._draws)
         if spec.flip:

@@ -170,7 +170,8 @@ def _together(order: Order, row_bytes: list[int], *, growth: int) -> int:
     """
     begin, end = order.share(0)
     size = end - begin
-    if not size or any(size * each % ALIGNED for each in row_bytes):
+    last = order.share(order.steps - 1)
+    if not size or last[0] == last[1] or any(size * each % ALIGNED for each in row_bytes):
         return 1
     return max(1, min(GATHERED // max(size * sum(row_bytes) * growth, 1), MOST_GATHERED))
 

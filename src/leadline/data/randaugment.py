@@ -77,7 +77,7 @@ def _tone(images: Tensor, names: np.ndarray, signed: np.ndarray) -> Tensor:
         case "posterize":
             return colour.posterize(images, 8 - round(4 * strength))
         case _:
-            return colour.solarize(images, 255 * (1 - strength))
+            return colour.solarize(images, 256 * (1 - strength))
 
 
 def _stay(images: Tensor, names: np.ndarray, signed: np.ndarray) -> Tensor:

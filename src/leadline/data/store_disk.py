@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
+import weakref
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,9 +33,11 @@ class DiskStore(Store):
         self.layout, self.device, self.reason = layout, device, reason
         self.home = torch.device("cpu")
         self._files: list[IO[bytes]] = []
+        self._end = weakref.finalize(self, _close, self._files)  # also when filling fails, or nobody closes the store
         with _refused(folder, layout.total_bytes):
             folder.mkdir(parents=True, exist_ok=True)
-            self._files = [tempfile.TemporaryFile(dir=folder, prefix="examples-", buffering=0) for _ in layout.shapes]  # noqa: SIM115
+            for _ in layout.shapes:
+                self._files.append(tempfile.TemporaryFile(dir=folder, prefix="examples-", buffering=0))  # noqa: SIM115
         for _, arrays in chunks:
             with _refused(folder, layout.total_bytes):
                 for file, array in zip(self._files, arrays, strict=True):
@@ -53,9 +56,12 @@ class DiskStore(Store):
         return tuple(tensor.to(self.device, non_blocking=True) for tensor in tensors)
 
     def close(self) -> None:
-        for file in self._files:
-            file.close()
-        self._files = []
+        self._end()
+
+
+def _close(files: list[IO[bytes]]) -> None:
+    for file in files:
+        file.close()
 
 
 def _write(file: IO[bytes], array: np.ndarray) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data.dataloader import _MultiProcessingDataLoaderIter
 
 from leadline.base.errors import LeadlineError
 from leadline.data.prepare import Preparer
@@ -53,7 +54,7 @@ class NoStore(Store):
             for decoded in _watched(iterator, self.workers):
                 yield tuple(part.to(self.device, non_blocking=True) for part in decoded)
         finally:
-            del iterator  # ends the workers
+            iterator._shutdown_workers()  # dropping it would do the same, but an error's traceback may still hold it
 
 
 class _Decoding(Dataset[Decoded]):
@@ -76,7 +77,7 @@ class _Decoding(Dataset[Decoded]):
             return error  # torch would rebuild it from its text alone, and lose code and help
 
 
-def _start(decoding: _Decoding, batches: list[np.ndarray], *, workers: int, pinned: bool) -> Iterator[Decoded]:
+def _start(decoding: _Decoding, batches: list[np.ndarray], *, workers: int, pinned: bool) -> _MultiProcessingDataLoaderIter:
     """A running DataLoader over batches of indices; torch's global generator and the signal handlers stay as they were."""
     loader = DataLoader(
         decoding,
@@ -97,6 +98,7 @@ def _start(decoding: _Decoding, batches: list[np.ndarray], *, workers: int, pinn
     if before is not None:
         # torch's handler raises wherever the program happens to be when a worker dies; without it the next batch tells, in its place.
         signal.signal(signal.SIGCHLD, before)
+    assert isinstance(iterator, _MultiProcessingDataLoaderIter)
     return iterator
 
 
