@@ -154,7 +154,7 @@ def distinct_names(cells: list[str], where: str) -> tuple[tuple[str, ...], tuple
     names: list[str] = []
     renamed: list[str] = []
     for place, cell in enumerate(cells):
-        name = base = cell or f"column_{place}"
+        name = base = " ".join(cell.splitlines()) or f"column_{place}"
         count = 0
         while name in names:
             count += 1

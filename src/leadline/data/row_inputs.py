@@ -110,7 +110,7 @@ def _refuse_unread(frame: pd.DataFrame, column: str, *, array: pa.Array, read: p
     if read.null_count <= array.null_count:
         return
     odd = np.flatnonzero(pc.and_(array.is_valid(), read.is_null()).to_numpy(zero_copy_only=False))
-    shown = ", ".join(f"'{cells.labels(array)[place].as_py()}' in row {frame.index[place]}" for place in odd[:3].tolist())
+    shown = ", ".join(f"{cells.labels(array)[place].as_py()!r} in row {frame.index[place]}" for place in odd[:3].tolist())
     raise InputError(
         "LL020",
         f"column '{column}' held {wanted} in training, and holds {shown}" + (f" and {len(odd) - 3} more" if len(odd) > 3 else ""),

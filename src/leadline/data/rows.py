@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from leadline.data.source import Examples
 
 CHUNK_ROWS = 1 << 15  # rows looked at in one go while fitting
-MOST_FITTED = 200_000  # training rows that scaling learns from; categories and missing cells are gathered from all
+MOST_FITTED = 100_000  # training rows that scaling learns from; categories and missing cells are gathered from all
 
 
 @final
@@ -75,7 +75,7 @@ class RowPreparer(Preparer):
         Raises InputError LL002 when no column of the table can be an input.
         """
         columns = [column for column in examples.facts.columns if column.used and column.kind != "target"]
-        train = np.sort(np.asarray(train))
+        train = _ascending(np.asarray(train))
         sample = examples.fetch(_sample(train, MOST_FITTED))
         holes, values = _gather(examples, train, columns=columns, missing=spec.missing)
         scale = "quantile" if spec.numbers == "auto" else spec.numbers
@@ -178,6 +178,11 @@ def frame_from(records: Iterable[dict[str, Any]] | dict[str, Any]) -> pd.DataFra
     frame = pd.DataFrame({str(name): cells.from_values([row.get(name) for row in rows]).to_pandas() for name in names})
     frame.index = pd.RangeIndex(1, len(rows) + 1)
     return frame
+
+
+def _ascending(rows: np.ndarray) -> np.ndarray:
+    """The rows in their own order, which is quickest to read; not copied when they are so already."""
+    return rows if (rows[1:] >= rows[:-1]).all() else np.sort(rows)
 
 
 def _sample(train: np.ndarray, most: int) -> np.ndarray:

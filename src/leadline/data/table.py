@@ -152,10 +152,9 @@ def _without_target(first: FirstPass, second: SecondPass, *, target: Target | No
 def _targets(second: SecondPass, target: Target | None, *, sides: np.ndarray | None) -> tuple[np.ndarray | None, list[Problem]]:
     if target is None:
         return None, []
-    joined = pa.concat_arrays(second.targets)
     if target.kind == "numbers":
-        return joined.to_numpy(zero_copy_only=False).astype(np.float64), []
-    labels = class_labels(joined, target.decimal)
+        return np.concatenate([piece.to_numpy(zero_copy_only=False) for piece in second.targets]), []
+    labels = class_labels(pa.concat_arrays(second.targets), target.decimal)
     change, problem = one_spelling(labels, sides)
     if problem is None:
         return labels, []

@@ -151,7 +151,7 @@ def _number_target(goal: pa.Array, target: Target, *, rows: np.ndarray, origin: 
     odd = np.flatnonzero(numbers.is_null().to_numpy(zero_copy_only=False))
     if len(odd):
         texts = cells.labels(goal.take(pa.array(odd[:3]))).to_pylist()
-        shown = ", ".join(f"'{text}' in row {origin.name(int(rows[place]))}" for place, text in zip(odd, texts, strict=False))
+        shown = ", ".join(f"{text!r} in row {origin.name(int(rows[place]))}" for place, text in zip(odd, texts, strict=False))
         raise InputError(
             "LL020",
             f"the target '{target.name}' holds numbers, and also {shown}",
@@ -172,7 +172,7 @@ def _typed(batch: pa.RecordBatch, columns: list[Column], *, rows: np.ndarray, do
             done.odd[column.name] += len(odd)
             shown = done.odd_shown.setdefault(column.name, [])
             for place in odd[: SHOWN - len(shown)].tolist():
-                shown.append(f"{column.name}, row {origin.name(int(rows[place]))}: '{array[place].as_py()}'")
+                shown.append(f"{column.name}, row {origin.name(int(rows[place]))}: {array[place].as_py()!r}")
     return pa.record_batch(typed, names=[column.name for column in columns]) if typed else batch.select([])
 
 

@@ -31,8 +31,7 @@ class Tally:
             return
         self.is_text = self.is_text or pa.types.is_string(array.type)
         self.is_time = self.is_time or pa.types.is_timestamp(array.type)
-        counted = pc.value_counts(present)
-        values, weights = counted.field("values"), counted.field("counts")
+        values, weights = _counted(present) if not self.overflowed else (present, None)
         if pa.types.is_string(array.type):
             self._add_text(values, weights)
         elif pa.types.is_floating(array.type):
@@ -40,7 +39,8 @@ class Tally:
             self.whole += _weigh(pc.equal(values, pc.floor(values)), weights)
         if self.whole == self.present:
             self._add_steps(array)
-        self._remember(values, weights)
+        if weights is not None:
+            self._remember(values, weights)
 
     @property
     def present(self) -> int:
@@ -66,7 +66,7 @@ class Tally:
         assert self._counts is not None
         return self._counts.sort_by([("n", "descending"), ("value", "ascending")])
 
-    def _add_text(self, values: pa.Array, weights: pa.Array) -> None:
+    def _add_text(self, values: pa.Array, weights: pa.Array | None) -> None:
         for field, pattern in (("numbers", cells.NUMBER), ("whole", cells.WHOLE), ("commas", cells.DECIMAL_COMMA), ("codes", cells.CODE)):
             setattr(self, field, getattr(self, field) + _weigh(pc.match_substring_regex(values, pattern), weights))
 
@@ -78,8 +78,6 @@ class Tally:
         self._last = joined[-1]
 
     def _remember(self, values: pa.Array, weights: pa.Array) -> None:
-        if self.overflowed:
-            return
         new = pa.table({"value": values, "n": weights})
         if self._counts is not None:
             new = pa.concat_tables([self._counts, new]).group_by("value").aggregate([("n", "sum")]).rename_columns(["value", "n"])
@@ -88,5 +86,12 @@ class Tally:
         self.overflowed = new.num_rows > MOST_DISTINCT
 
 
-def _weigh(mask: pa.Array, weights: pa.Array) -> int:
-    return int(pc.sum(pc.if_else(mask, weights, 0)).as_py() or 0)
+def _counted(array: pa.Array) -> tuple[pa.Array, pa.Array]:
+    """The distinct values and how often each stands."""
+    counted = pc.value_counts(array)
+    return counted.field("values"), counted.field("counts")
+
+
+def _weigh(mask: pa.Array, weights: pa.Array | None) -> int:
+    """How many cells the mask is true for; weights: cells that each entry stands for, one where None."""
+    return int(pc.sum(mask if weights is None else pc.if_else(mask, weights, 0)).as_py() or 0)

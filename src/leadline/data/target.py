@@ -123,7 +123,7 @@ def one_spelling(labels: np.ndarray, sides: np.ndarray | None) -> tuple[dict[str
     if not change:
         return {}, None
     count = int(np.isin(labels, list(change)).sum())
-    items = tuple(f"'{label}' -> '{right}'" for label, right in sorted(change.items()))
+    items = tuple(f"{label!r} -> {right!r}" for label, right in sorted(change.items()))
     text = f"{count} labels outside the training file are spelt differently only at their end; they were read as in training"
     return change, Problem("label_spelling", "odd", count, items[:20], text)
 
