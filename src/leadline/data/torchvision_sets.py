@@ -89,7 +89,8 @@ def _from_files(name: str, parts: dict[str, Any], spec: DataSpec) -> Examples:
         for index in range(len(part)):
             path, code = part[index]
             paths.append(str(path))
-            labels.append(str(part.classes[code]))
+            name_of_class = part.classes[code]  # Imagenette's are tuples of synonyms
+            labels.append(name_of_class if isinstance(name_of_class, str) else str(name_of_class[0]))
             sides.append(side)
     root = cache_folder()
     names = [str(Path(path).relative_to(root)) for path in paths]
