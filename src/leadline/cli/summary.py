@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from leadline.record.facts import Column, Facts, Guess, Problem
 COLUMNS_SHOWN = 40
 CLASSES_SHOWN = 20
 NAMES_SHOWN = 5
+LONG_FRACTION = re.compile(r"-?\d+\.\d{6,}")
 SIDES = ("train", "val", "test", "data")
 SIGNS = {"yes": "green", "no": "red", "not examined": "yellow"}
 
@@ -53,9 +55,10 @@ def other_guesses(guesses: Iterable[Guess]) -> list[str]:
     return [line for guess in guesses for line in (f"  {guess.what}: {guess.evidence}", f"    otherwise: {guess.override}")]
 
 
-def check_lines(checks: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """The six answers, a line each with its evidence."""
-    return [f"  {_signed(str(check['answer']))}  {question:<32}{said(check['evidence'])}" for question, check in checks.items()]
+def check_verdict(checks: Mapping[str, Mapping[str, Any]]) -> str:
+    """How the six were answered, in one line: "preflight: 5 yes, 0 no, 1 not examined"."""
+    answers = [str(check["answer"]) for check in checks.values()]
+    return "preflight: " + ", ".join(click.style(f"{answers.count(sign)} {sign}", fg=colour) for sign, colour in SIGNS.items())
 
 
 def finding_lines(findings: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -86,24 +89,6 @@ def score_lines(scores: Mapping[str, Any]) -> list[str]:
         rows.append((name, *own, _interval(intervals, name), *(_score(baselines[rival], name) for rival in rivals)))
     filled = [index for index in range(len(rows[0])) if index == 0 or rows[0][index]]
     return columns([row[index] for index in filled] for row in rows)
-
-
-def _signed(answer: str) -> str:
-    return click.style(f"{answer:<12}", fg=SIGNS[answer])
-
-
-def said(evidence: Any) -> str:
-    """Evidence in a few words: "loss 2.3 → 0.01" as it is, a dict as its keys and values."""
-    if not isinstance(evidence, Mapping):
-        return str(evidence)
-    parts = [f"{key.replace('_', ' ')} {_short(value)}" for key, value in evidence.items()]
-    return cut(", ".join(parts), 110)
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, list | tuple) and len(value) > 3:
-        return f"{number(value[0])} … {number(value[-1])} ({len(value)})"
-    return ", ".join(number(inner) for inner in value) if isinstance(value, list | tuple) else number(value)
 
 
 def _score(scores: Mapping[str, Any], name: str) -> str:
@@ -147,4 +132,9 @@ def _table(found: Sequence[Column]) -> list[str]:
 
 
 def _example(column: Column, note: str) -> str:
-    return "  ".join(part for part in ("" if column.example is None else cut(column.example, 30), note) if part)
+    return "  ".join(part for part in (_shortened(column.example or ""), note) if part)
+
+
+def _shortened(example: str) -> str:
+    """The example on little room; of a long fraction the digits that tell numbers apart."""
+    return f"{float(example):.4g}" if LONG_FRACTION.fullmatch(example) else cut(example, 30)

@@ -10,7 +10,6 @@ from typing import Any
 import click
 
 from leadline.base.errors import InputError
-from leadline.base.nearest import did_you_mean
 from leadline.cli.screen import Screen
 
 GROUPS = ("Start", "Run", "Afterwards", "Reference")
@@ -64,8 +63,7 @@ def _device(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 def _one_of(option: str, value: str, choices: tuple[str, ...]) -> Any:
     if value not in choices:
-        hint = did_you_mean(value, choices, else_say=f"one of {', '.join(choices)}")
-        raise InputError("LL035", f"{option} {value}: there is no such choice", where="command line", help=hint)
+        raise InputError("LL035", f"{option} {value}: there is no such choice", where="command line", help=f"one of {', '.join(choices)}")
     return value
 
 

@@ -24,7 +24,7 @@ def command(screen: Screen, words: tuple[str, ...], seed: int | None, device: st
     checks, findings, blocked = check(recipe, device=device, say=screen.say)
     plain = [finding.to_dict() for finding in findings]
     screen.give({"checks": checks, "findings": plain, "blocked": blocked})
-    screen.section("preflight", summary.check_lines(checks))
+    screen.show(summary.check_verdict(checks))
     screen.section("findings", summary.finding_lines(plain))
     if not blocked:
         screen.next("leadline", "train", *target.again(words, seed=seed))

@@ -12,7 +12,7 @@ from leadline.cli import target
 from leadline.cli.screen import Screen, columns, number
 from leadline.cli.verb import run_argument, verb
 
-SHOWN = 50
+SHOWN = 20
 
 
 @verb("Afterwards", "device")
