@@ -142,7 +142,7 @@ def _missing_classes(targets: np.ndarray, sides: np.ndarray | None, where: str) 
             "LL027",
             f"{where} has no training pictures of {', '.join(strange[:5])}, which other sides hold",
             where=where,
-            help="give every side the same class folders, or cut the split anew with data.split.given=false after moving them together",
+            help="give every side the same class folders",
         )
     return [
         problem(
