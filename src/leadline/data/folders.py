@@ -137,14 +137,13 @@ def arrange(pictures: list[str], name: str) -> Arrangement:
 
 
 def _below(pictures: list[str]) -> str:
-    """The prefix of folders that hold nothing but one folder with several folders of pictures, as unpacked archives have it."""
-    prefix = ""
-    while True:
-        parts = [path.removeprefix(prefix).split("/") for path in pictures]
-        first = {part[0] for part in parts}
-        if len(first) != 1 or any(len(part) < 3 for part in parts) or len({part[1] for part in parts}) < 2:
-            return prefix
-        prefix += first.pop() + "/"
+    """The prefix that all pictures share when several folders and no picture stand there, as in unpacked archives; else ""."""
+    shared = os.path.commonpath([os.path.dirname(path) for path in pictures]) if pictures else ""
+    if not shared:
+        return ""
+    parts = [path.removeprefix(shared + "/").split("/") for path in pictures]
+    is_inner = all(len(part) > 1 for part in parts) and len({part[0] for part in parts}) > 1
+    return shared + "/" if is_inner else ""
 
 
 def _sides(tops: list[str], name: str) -> dict[str, str] | None:
