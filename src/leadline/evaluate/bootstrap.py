@@ -33,7 +33,20 @@ def intervals(predictions: Predictions, metrics: Sequence[str], *, seed: int = 0
         for name, part in chosen.items():
             found[name].append(part.resampled(predictions.scored, predictions.truth, counts=counts))
     ranges = {name: percentiles(np.concatenate(slices)) for name, slices in found.items()}
-    return {name: [*pair] for name, pair in ranges.items() if pair is not None}
+    measured = {name: pair for name, pair in ranges.items() if pair is not None}
+    for name, part in chosen.items():
+        if part.grows_by_resampling and name in measured:
+            measured[name] = _mirrored(measured[name], part, predictions=predictions)
+    return {name: [*pair] for name, pair in measured.items()}
+
+
+def _mirrored(pair: tuple[float, float], part: Metric, *, predictions: Predictions) -> tuple[float, float]:
+    """The basic bootstrap interval, mirrored at the estimate and kept within the metric's bounds: it takes the drift of resampling out."""
+    estimate = part.score(predictions.scored, predictions.truth)
+    if estimate is None:
+        return pair
+    low, high = np.clip([2 * estimate - pair[1], 2 * estimate - pair[0]], *part.bounds)
+    return float(low), float(high)
 
 
 def _affordable(name: str, predictions: Predictions) -> bool:

@@ -26,6 +26,8 @@ class Metric(ABC):
     better: ClassVar[Better]
     bounds: ClassVar[tuple[float, float]]
     """The lowest and the highest number it can give."""
+    grows_by_resampling: ClassVar[bool] = False
+    """Whether drawing the examples again makes the score larger by itself, so that its interval must be mirrored at the estimate."""
 
     @abstractmethod
     def score(self, predictions: np.ndarray, targets: np.ndarray) -> float | None:

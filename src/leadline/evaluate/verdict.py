@@ -23,7 +23,7 @@ def verdict(network: Predictions, baselines: Mapping[str, Baseline], *, task: Ta
     if decided or "roc_auc" in (first, metric_name) or "roc_auc" not in task.metrics:
         return text
     second, decided = _judge(network, baselines, name="roc_auc")
-    return f"{text} {second}" if decided else text
+    return f"{text} {second[0].upper()}{second[1:]}" if decided else text
 
 
 def _judge(network: Predictions, baselines: Mapping[str, Baseline], *, name: str) -> tuple[str, bool]:

@@ -19,6 +19,7 @@ class Ece(ScoreOfMeans):
     needs = "probabilities"
     better = "min"
     bounds = (0.0, 1.0)
+    grows_by_resampling = True  # a mean of absolute gaps: any extra noise widens each of them
 
     def terms(self, predictions: np.ndarray, targets: np.ndarray) -> np.ndarray:
         confidence = predictions.max(axis=1).astype(np.float64)

@@ -1,0 +1,193 @@
+"""The plots of a run as PNG files under plots/, drawn with matplotlib's Agg: for slides, model cards and screens without scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leadline.record.counts import reliability
+from leadline.record.files import write_atomic
+from leadline.report.folder import RunFolder, read_run
+from leadline.report.sections.classes import class_names, matrix_of
+from leadline.report.sections.curves import Points, clipped, planned, points, thinned
+from leadline.report.sections.values import pairs_of
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+ONE, TWO, THREE, SOFT = "#1f6fb2", "#c8590b", "#1a7f5a", "#8a8f98"
+# Points of the stored plan: a schedule has few corners, and the page draws it at this fineness.
+PLAN_POINTS = 600
+MOST_LABELS = 30
+
+
+def plot_schedule(lrs: Sequence[float], path: Path) -> Path:
+    """Draw the learning rate of every step before the first one is taken: `path` (PNG), and the numbers beside it as .json.
+
+    lrs: (steps,) rate of step 1, 2, ... The JSON holds {"step": [...], "lr": [...]}, thinned to about 600 points with peaks kept.
+    """
+    line = thinned([(i + 1, float(rate)) for i, rate in enumerate(lrs)], PLAN_POINTS)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path.with_suffix(".json"), json.dumps({"step": [x for x, _ in line], "lr": [y for _, y in line]}).encode())
+    return _draw(path, lambda axes: _schedule(axes, line, used=[]))
+
+
+def write_plots(folder: Path | str) -> list[Path]:
+    """Draw every plot the run folder has numbers for, into plots/; what has none is left out. Returns the files written."""
+    run = read_run(folder)
+    drawings: dict[str, Callable[[Axes], None] | None] = {
+        "loss": _loss_of(run),
+        "schedule": _schedule_of(run),
+        "gradients": _gradients_of(run),
+        "confusion": _confusion_of(run),
+        "reliability": _reliability_of(run),
+        "regression": _regression_of(run),
+    }
+    place = run.folder / "plots"
+    return [_draw(place / f"{name}.png", draw) for name, draw in drawings.items() if draw is not None]
+
+
+def _draw(path: Path, draw: Callable[[Axes], None], *, size: tuple[float, float] = (6.4, 4.0)) -> Path:
+    """One drawing on a canvas of its own: no global figure is left behind."""
+    import io
+
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(SOFT)
+    axes.tick_params(colors="#444", labelsize=9)
+    draw(axes)
+    page = io.BytesIO()
+    figure.savefig(page, format="png", metadata={"Software": None})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomic(path, page.getvalue())
+    return path
+
+
+def _line(axes: Axes, line: Points, *, label: str, colour: str, **style: Any) -> None:
+    if line:
+        axes.plot([x for x, _ in line], [y for _, y in line], label=label, color=colour, **{"lw": 1.6, **style})
+
+
+def _finish(axes: Axes, title: str, y: str) -> None:
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
+    axes.set_xlabel("step")
+    axes.set_ylabel(y)
+    axes.grid(axis="y", color="#e6e6e2", lw=0.8)
+    axes.set_axisbelow(True)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(frameon=False, fontsize=9)
+
+
+def _loss_of(run: RunFolder) -> Callable[[Axes], None] | None:
+    train, val = points(run, "loss", split="train"), points(run, "loss", split="val")
+    best = run.scores.get("best_step")
+
+    def draw(axes: Axes) -> None:
+        _line(axes, train, label="train", colour=ONE)
+        _line(axes, val, label="validation", colour=TWO, marker="o", ms=3)
+        if isinstance(best, int):
+            axes.axvline(best, color=THREE, ls="--", lw=1.2, label=f"best step {best:,}")
+        _finish(axes, "Loss", "loss")
+
+    return draw if train or val else None
+
+
+def _schedule(axes: Axes, plan: Points, *, used: Points) -> None:
+    _line(axes, plan, label="planned", colour=ONE)
+    _line(axes, used, label="used", colour=TWO, ls=":", lw=2.2)
+    axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
+    _finish(axes, "Learning rate", "learning rate")
+
+
+def _schedule_of(run: RunFolder) -> Callable[[Axes], None] | None:
+    plan, used = planned(run), points(run, "lr", split="train")
+    return (lambda axes: _schedule(axes, plan, used=used)) if plan or used else None
+
+
+def _gradients_of(run: RunFolder) -> Callable[[Axes], None] | None:
+    norm, after = points(run, "grad_norm", split="train"), clipped(run)
+
+    def draw(axes: Axes) -> None:
+        _line(axes, norm, label="before clipping" if after else "gradient norm", colour=ONE)
+        _line(axes, after, label="after clipping", colour=TWO)
+        if norm and min(y for _, y in norm) > 0:
+            axes.set_yscale("log")
+        _finish(axes, "Gradient norm", "norm")
+
+    return draw if norm else None
+
+
+def _confusion_of(run: RunFolder) -> Callable[[Axes], None] | None:
+    if not run.is_classification:
+        return None
+    classes = class_names(run)
+    matrix = matrix_of(run, classes)
+    share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+
+    def draw(axes: Axes) -> None:
+        axes.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        axes.set_title("Confusion matrix (shade: share of the row)", loc="left", fontsize=11, fontweight="bold")
+        axes.set_xlabel("predicted")
+        axes.set_ylabel("true")
+        if len(classes) <= MOST_LABELS:
+            # Dollar signs would start mathematics.
+            labels = [label[:18].replace("$", r"\$") for label in classes]
+            axes.set_xticks(
+                range(len(classes)),
+                labels,
+                rotation=45 if max(map(len, labels)) > 3 else 0,
+                ha="right" if max(map(len, labels)) > 3 else "center",
+            )
+            axes.set_yticks(range(len(classes)), labels)
+        for i, j in np.ndindex(matrix.shape) if len(classes) <= 12 else ():
+            axes.text(j, i, str(matrix[i, j]), ha="center", va="center", fontsize=8, color="white" if share[i, j] > 0.55 else "#333")
+
+    return draw
+
+
+def _reliability_of(run: RunFolder) -> Callable[[Axes], None] | None:
+    if not run.is_classification:
+        return None
+    sure = np.array(run.shown["confidence"], dtype=np.float64)
+    right = np.array(run.shown["target"], dtype=object) == np.array(run.shown["prediction"], dtype=object)
+    if not np.isfinite(sure).all():
+        return None
+    diagram = reliability(sure, right)
+    filled = diagram.count > 0
+
+    def draw(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color=SOFT, ls="--", lw=1)
+        middle = (np.arange(len(diagram.count)) + 0.5) / len(diagram.count)
+        axes.bar(middle[filled], diagram.accuracy[filled], width=0.9 / len(diagram.count), color=ONE, alpha=0.85)
+        axes.plot(diagram.confidence[filled], diagram.accuracy[filled], "o", color=TWO, ms=4)
+        axes.set(xlim=(0, 1), ylim=(0, 1))
+        _finish(axes, f"Reliability (ECE {diagram.gap:.3f})", "share that was right")
+        axes.set_xlabel("confidence")
+
+    return draw
+
+
+def _regression_of(run: RunFolder) -> Callable[[Axes], None] | None:
+    if run.is_classification or not {"target", "prediction"} <= set(run.shown):
+        return None
+    true, said = pairs_of(run)
+    if not len(true):
+        return None
+
+    def draw(axes: Axes) -> None:
+        ends = [min(true.min(), said.min()), max(true.max(), said.max())]
+        axes.plot(ends, ends, color=SOFT, ls="--", lw=1)
+        axes.scatter(true, said, s=6, color=ONE, alpha=0.35, linewidths=0)
+        _finish(axes, f"Predicted against true ({len(true):,} examples)", "predicted")
+        axes.set_xlabel("true")
+
+    return draw

@@ -1,0 +1,102 @@
+"""Curves: what metrics.jsonl holds, thinned so that peaks survive, as plain lists for the page and for the pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from leadline.report.folder import RunFolder, mapping
+from leadline.report.words import is_number, lower_is_better, main_metric, number, score_name
+
+# Points of one curve: more than a screen has columns, and small enough for a page of 2 MB.
+MOST_POINTS = 1200
+
+Points = list[tuple[float, float]]
+
+
+def view(run: RunFolder) -> dict[str, Any]:
+    """Charts with their series, the best step, and a sentence on each for those who do not see it."""
+    metric = main_metric(run.scores)
+    charts = [
+        _chart("loss", "Loss", [("train", points(run, "loss", split="train")), ("validation", points(run, "loss", split="val"))]),
+        _metric_chart(run, metric),
+        _chart("rate", "Learning rate", [("planned", planned(run)), ("used", points(run, "lr", split="train"))]),
+        _chart("norm", "Gradient norm", [("before clipping", points(run, "grad_norm", split="train")), ("after clipping", clipped(run))]),
+        _chart("speed", "Examples per second", [("train", points(run, "examples_per_s", split="train"))]),
+    ]
+    drawn = [chart for chart in charts if chart and chart["series"]]
+    best = run.scores.get("best_step")
+    for chart in drawn:
+        chart["summary"] = summary(chart, best)
+    names = {chart["id"] for chart in drawn}
+    wanted = {"loss": "Loss", "rate": "Learning rate", "norm": "Gradient norm"}
+    return {
+        "charts": drawn,
+        "best": best if is_number(best) else None,
+        "missing": [title for key, title in wanted.items() if key not in names],
+        "why": run.why("metrics.jsonl"),
+    }
+
+
+def _metric_chart(run: RunFolder, metric: str | None) -> dict[str, Any] | None:
+    if metric in (None, "loss"):
+        return None
+    series = [("train", points(run, metric, split="train")), ("validation", points(run, metric, split="val"))]
+    return _chart("metric", score_name(metric)[:1].upper() + score_name(metric)[1:], series) | {"lower": lower_is_better(metric)}
+
+
+def _chart(key: str, title: str, series: Iterable[tuple[str, Points]]) -> dict[str, Any]:
+    kept = [{"label": label, "x": [x for x, _ in line], "y": [y for _, y in line]} for label, line in series if line]
+    return {"id": key, "title": title, "series": kept}
+
+
+def points(run: RunFolder, name: str, *, split: str) -> Points:
+    """(step, value) of one number of one side, thinned; what is no number leaves a gap."""
+    return thinned(
+        [
+            (row["step"], row[name])
+            for row in run.rows
+            if row.get("split") == split and is_number(row.get("step")) and is_number(row.get(name))
+        ]
+    )
+
+
+def clipped(run: RunFolder) -> Points:
+    """The gradient norm after clipping, when clipping changed it at all."""
+    after = points(run, "grad_norm_clipped", split="train")
+    return after if after != points(run, "grad_norm", split="train") else []
+
+
+def planned(run: RunFolder) -> Points:
+    """The learning rate as it was drawn before the first step (plots/schedule.json)."""
+    try:
+        steps = json.loads((run.folder / "plots" / "schedule.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    plan = mapping(steps)
+    return [(x, y) for x, y in zip(plan.get("step", []), plan.get("lr", []), strict=False) if is_number(x) and is_number(y)]
+
+
+def thinned(line: Points, most: int = MOST_POINTS) -> Points:
+    """At most `most` points: of each stretch the lowest and the highest, so that a spike is never lost."""
+    if len(line) <= most:
+        return [_short(point) for point in line]
+    size = -(-len(line) * 2 // most)
+    kept: Points = []
+    for start in range(0, len(line), size):
+        stretch = line[start : start + size]
+        ends = {min(stretch, key=lambda point: point[1]), max(stretch, key=lambda point: point[1])}
+        kept += sorted(ends)
+    return [_short(point) for point in kept]
+
+
+def _short(point: tuple[float, float]) -> tuple[float, float]:
+    return point[0], float(f"{point[1]:.5g}")  # five digits are finer than a pixel
+
+
+def summary(chart: dict[str, Any], best: Any) -> str:
+    """One sentence: where each curve starts and ends."""
+    parts = [f"{line['label']} from {number(line['y'][0])} to {number(line['y'][-1])}" for line in chart["series"]]
+    marked = f"; best step {best:,}" if isinstance(best, int) and chart["id"] in ("loss", "metric") else ""
+    return f"{chart['title']} over {number(int(chart['series'][0]['x'][-1]))} steps: {'; '.join(parts)}{marked}."
