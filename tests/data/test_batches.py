@@ -168,7 +168,7 @@ def test_changes_of_images_are_refused_for_rows():
 
 def test_a_slice_of_a_gathered_block_is_as_aligned_as_a_batch_alone():
     for batch in row_batches(3000, batch_size=32).epoch(0):
-        assert all(part.data_ptr() % 64 == 0 for part in (*batch.inputs, batch.target, batch.index))
+        assert all(part.data_ptr() % 64 == 0 for part in (*batch.inputs, batch.target))
 
 
 def test_the_thread_that_works_ahead_ends_with_its_use():

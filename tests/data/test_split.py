@@ -41,9 +41,7 @@ def test_sides_hold_every_example_once_and_part_no_group_and_no_twins(size, grou
 
 
 @settings(max_examples=40, deadline=None)
-@given(
-    counts=st.lists(st.integers(3, 200), min_size=2, max_size=6), val=st.sampled_from([0.1, 0.15, 0.3]), test=st.sampled_from([0.0, 0.15, 0.2])
-)
+@given(counts=st.lists(st.integers(3, 200), min_size=2, max_size=6), val=st.sampled_from([0.1, 0.3]), test=st.sampled_from([0.0, 0.2]))
 def test_classes_stand_on_every_side_in_their_shares(counts, val, test):
     names = np.repeat([f"c{code}" for code in range(len(counts))], counts)
     parts = cut(Made(len(names), targets=names), val=val, test=test)

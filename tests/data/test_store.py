@@ -85,9 +85,9 @@ class Deadly(Made):
 
 def test_a_killed_worker_is_one_error_and_no_wait_for_ever():
     examples = Deadly(10, pixels=pictures(10).pixels)
-    with build_store(examples, MadeImages(3, 8), "none", workers=2) as store:
-        with pytest.raises(LeadlineError, match="worker processes") as error:
-            list(store.stream([np.arange(5), np.arange(5, 10)]))
+    store = build_store(examples, MadeImages(3, 8), "none", workers=2)
+    with pytest.raises(LeadlineError, match="worker processes") as error:
+        list(store.stream([np.arange(5), np.arange(5, 10)]))
     assert error.value.code == "LL036"
     assert len(str(error.value).splitlines()) <= 6
     assert not multiprocessing.active_children()

@@ -39,7 +39,8 @@ class NoStore(Store):
 
     def fetch(self, indices: torch.Tensor | np.ndarray) -> tuple[torch.Tensor, ...]:
         decoded = self._decoding.decode(indices.cpu().numpy() if isinstance(indices, torch.Tensor) else indices)
-        return tuple(part.to(self.device) for part in decoded)
+        # A copy into torch's own memory, which is aligned: NumPy's is not always, and then the same sums may come out in other bits.
+        return tuple(part.clone() if self.device.type == "cpu" else part.to(self.device) for part in decoded)
 
     def stream(self, batches: Iterable[np.ndarray]) -> Iterator[tuple[torch.Tensor, ...]]:
         """As `fetch`, decoded ahead by the workers. Use it from the main thread: on Linux the workers die with the thread that made them.
