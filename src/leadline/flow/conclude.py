@@ -55,7 +55,7 @@ def conclude(rig: Rig, run: Run, fitted: Fitted, *, say: Callable[[str], None]) 
     for side, predictions in sides.by_name.items():
         write_predictions(run.path("predictions", f"{side}.parquet"), predictions, names=examples.names, classes=classes)
     _write_shown(rig, run, sides)
-    run.update(seconds=run.read("run.json")["seconds"])
+    run.update(status="finished")  # before the report, which says how the run ended and how long it took
     write_plots(run.folder)
     write_card(run.folder)
     say(f"report: {write_report(run.folder)}")

@@ -20,9 +20,8 @@ def demo(out: Path | None, say: Callable[[str], None]) -> Path:
     recipe = recipes.change(recipes.from_target("digits"), {"model": "cnn", "epochs": EPOCHS, "data.image_size": 16})
     say("look: what is there")
     seen = look(recipe)
-    say(
-        f"  {seen.facts.num_examples:,} pictures of {len(seen.facts.classes)} classes; {len(seen.problems)} problems found in {seen.seconds:.1f} s"
-    )
+    count, classes = f"{seen.facts.num_examples:,}", len(seen.facts.classes)
+    say(f"  {count} pictures of {classes} classes; {len(seen.problems)} problems found in {seen.seconds:.1f} s")
     folder = train(recipe, out=out, device="cpu", command="leadline demo", say=say)
     _show_answers(folder, say)
     return folder

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from PIL import Image
 
 from leadline import recipe as recipes
 from leadline.base.errors import Blocked, InputError, Stopped
+from leadline.data.preview import preview
 from leadline.data.sides import write as write_split
 from leadline.flow.conclude import conclude
 from leadline.flow.preflight import Preflight, preflight
@@ -182,6 +184,8 @@ def _write_start(run: Run, rig: Rig, *, tell: Say, allow_change: bool) -> None:
         },
     )
     plot_schedule(rig.schedule, run.path("plots", "schedule.png"))
+    if rig.batches.augment is not None:
+        Image.fromarray(preview(rig.batches)).save(run.path("plots", "augmentation.png"))
     for guess in prepared.guesses:
         tell(f"chose {guess.what}: {guess.evidence}; override: {guess.override}")
     tell(f"split: {prepared.split.how}: " + ", ".join(f"{count:,} {side}" for side, count in split["counts"].items()))
