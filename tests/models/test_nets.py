@@ -159,3 +159,12 @@ def test_a_distilled_transformer_has_two_heads() -> None:
     assert isinstance(model, Network)
     assert {name.split(".")[1] for name in model.stages()[-1]} == {"head", "head_dist"}
     assert model(torch.zeros(2, 3, 32, 32)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("name", ["timm/poolformerv2_s12", "timm/test_mambaout"])
+def test_networks_that_tell_no_groups_are_read_off_their_modules(name: str) -> None:
+    model = build.build(name, {}, Images(3, 32, 32), Classes(3), seed=0)
+    assert isinstance(model, Network)
+    stages = model.stages()
+    assert sorted(label for stage in stages for label in stage) == sorted(label for label, _ in model.named_parameters())
+    assert len(stages) > 3

@@ -24,11 +24,19 @@ def wrapped_timm(spec: Timm.Spec, port: Images, *, num_outputs: int) -> WrappedN
     timm = module("timm")
     _check_tag(timm, spec.variant)
     net = _create(timm, spec, port, num_outputs=num_outputs)
-    groups = timm.models.group_parameters(net, net.group_matcher(coarse=False))
     head = net.get_classifier()
     heads = list(head) if isinstance(head, tuple) else [head]
-    wrapped = WrappedNet(net, heads=heads, groups=[groups[depth] for depth in sorted(groups)])
+    wrapped = WrappedNet(net, heads=heads, groups=_groups(timm, net))
     return fitted(wrapped, port, name=f"timm/{spec.variant}", sizes=_sizes(net, spec))
+
+
+def _groups(timm: Any, net: Any) -> list[list[str]]:
+    """Parameter names by depth as timm has them; none for the few networks that do not tell, which are then read off their modules."""
+    matcher = getattr(net, "group_matcher", None)
+    if matcher is None:
+        return []
+    groups = timm.models.group_parameters(net, matcher(coarse=False))
+    return [groups[depth] for depth in sorted(groups)]
 
 
 def _check_tag(timm: Any, variant: str) -> None:

@@ -68,7 +68,12 @@ def _units(module: nn.Module, *, level: int) -> list[nn.Module]:
 def _opens(module: nn.Module, level: int) -> bool:
     if isinstance(module, nn.Sequential | nn.ModuleList | nn.ModuleDict):
         return any(_is_composed(child) for child in module.children())
-    return level == 0 and any(isinstance(child, nn.Sequential | nn.ModuleList) and _opens(child, 1) for child in module.children())
+    # A transformer's encoder holds a dozen blocks in a list; an inception block holds two in a branch and is a block itself.
+    return level == 0 and any(isinstance(part, nn.Sequential | nn.ModuleList) and _blocks_in(part) > 2 for part in module.children())
+
+
+def _blocks_in(container: nn.Module) -> int:
+    return sum(_is_composed(child) for child in container.children())
 
 
 def _is_composed(module: nn.Module) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from leadline.base.spec import Spec as Settings
 from leadline.models.model import Model
 from leadline.models.options import Activation, Norm
 from leadline.models.shapes import images_of, num_outputs
+from leadline.models.suggestions import batch_for, epochs_for
 from leadline.record.ports import Classes, Images, Port, Values
 
 if TYPE_CHECKING:
@@ -48,6 +49,15 @@ class CNN(Model):
         own, images = cast(CNN.Spec, spec), images_of(takes, at_least=8, name="cnn")
         style = Style(own.activation, own.norm, own.dropout)
         return CNNNet(images.channels, num_outputs(gives), widths=own.widths, style=style)
+
+    @classmethod
+    def suggest(cls, *, takes: Port, num_examples: int) -> dict[str, Any]:
+        """Measured on 28-pixel digits and clothes: few passes under one cycle of a high rate."""
+        return {
+            "train.epochs": epochs_for(num_examples, seen=250_000, least=8, most=40),
+            "train.batch_size": batch_for(num_examples, least=16, most=128),
+            "train.optimizer.lr": 8e-3,
+        }
 
     @classmethod
     def tiny(cls) -> Spec:

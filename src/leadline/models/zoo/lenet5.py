@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from leadline.base.spec import Spec as Settings
 from leadline.models.model import Model
 from leadline.models.shapes import num_outputs
+from leadline.models.suggestions import batch_for, epochs_for
 from leadline.record.ports import Classes, Images, Port, Values
 
 if TYPE_CHECKING:
@@ -32,6 +33,15 @@ class LeNet5(Model):
         from leadline.models.nets.lenet5 import LeNet5Net
 
         return LeNet5Net(cast(Images, takes).channels, num_outputs(gives))
+
+    @classmethod
+    def suggest(cls, *, takes: Port, num_examples: int) -> dict[str, Any]:
+        """Saturating units learn slowly: more passes than `cnn`."""
+        return {
+            "train.epochs": epochs_for(num_examples, seen=400_000, least=10, most=60),
+            "train.batch_size": batch_for(num_examples, least=16, most=128),
+            "train.optimizer.lr": 2e-3,
+        }
 
     @classmethod
     def tiny(cls) -> Spec:

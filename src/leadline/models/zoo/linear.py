@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from leadline.base.spec import Spec as Settings
 from leadline.models.model import Model
 from leadline.models.shapes import num_outputs
+from leadline.models.suggestions import batch_for, epochs_for
 from leadline.record.ports import Classes, Images, Port, Rows, Values
 
 if TYPE_CHECKING:
@@ -32,6 +33,16 @@ class Linear(Model):
         from leadline.models.nets.linear import LinearNet
 
         return LinearNet(encoder(takes, "one_hot"), num_outputs(gives))
+
+    @classmethod
+    def suggest(cls, *, takes: Port, num_examples: int) -> dict[str, Any]:
+        """A convex problem: a high rate is safe on standardised columns; the many pixels of an image add up and want a lower one."""
+        return {
+            "train.epochs": epochs_for(num_examples, seen=600_000, least=10, most=200),
+            "train.batch_size": batch_for(num_examples, least=32, most=256),
+            "train.optimizer.lr": 1e-3 if isinstance(takes, Images) else 1e-2,
+            "train.optimizer.weight_decay": 1e-4,
+        }
 
     @classmethod
     def tiny(cls) -> Spec:

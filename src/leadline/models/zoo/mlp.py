@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from pydantic import Field
 
@@ -10,6 +10,7 @@ from leadline.base.spec import Spec as Settings
 from leadline.models.model import Model
 from leadline.models.options import Activation, Categories, Init, Norm
 from leadline.models.shapes import num_outputs
+from leadline.models.suggestions import batch_for, epochs_for
 from leadline.record.ports import Classes, Images, Port, Rows, Values
 
 if TYPE_CHECKING:
@@ -53,6 +54,15 @@ class MLP(Model):
         own = cast(MLP.Spec, spec)
         style = Style(own.activation, own.norm, own.dropout, own.residual, own.init)
         return MLPNet(encoder(takes, own.categories), num_outputs(gives), hidden=own.hidden, style=style)
+
+    @classmethod
+    def suggest(cls, *, takes: Port, num_examples: int) -> dict[str, Any]:
+        """Adam's usual rate, and enough passes for small tables."""
+        return {
+            "train.epochs": epochs_for(num_examples, seen=600_000, least=10, most=100),
+            "train.batch_size": batch_for(num_examples, least=32, most=256),
+            "train.optimizer.lr": 1e-3,
+        }
 
     @classmethod
     def tiny(cls) -> Spec:

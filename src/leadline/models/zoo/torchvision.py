@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import Field
 
 from leadline.base.spec import Spec as Settings
 from leadline.models.model import Model
 from leadline.models.shapes import num_outputs
+from leadline.models.suggestions import batch_for, epochs_for
 from leadline.record.ports import Classes, Images, Port, Values
 
 if TYPE_CHECKING:
@@ -45,6 +46,16 @@ class Torchvision(Model):
 
         own = cast(Torchvision.Spec, spec)
         return wrapped_torchvision(own, cast(Images, takes), num_outputs=num_outputs(gives))
+
+    @classmethod
+    def suggest(cls, *, takes: Port, num_examples: int) -> dict[str, Any]:
+        """A rate that transformers bear from scratch; the decay is that of their recipes."""
+        return {
+            "train.epochs": epochs_for(num_examples, seen=200_000, least=10, most=40),
+            "train.batch_size": batch_for(num_examples, least=16, most=64),
+            "train.optimizer.lr": 5e-4,
+            "train.optimizer.weight_decay": 0.05,
+        }
 
     @classmethod
     def tiny(cls) -> Spec:

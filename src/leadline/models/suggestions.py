@@ -1,0 +1,13 @@
+"""How long and in what batches to train, from the number of examples. No torch."""
+
+from __future__ import annotations
+
+
+def epochs_for(num_examples: int, *, seen: int, least: int, most: int) -> int:
+    """Passes over the data so that about `seen` examples are seen in all, within limits: small data is passed over more often."""
+    return max(least, min(most, round(seen / num_examples)))
+
+
+def batch_for(num_examples: int, *, least: int, most: int) -> int:
+    """The power of two nearest below a fiftieth of the data, within limits: an epoch of fewer than 50 steps learns too little."""
+    return max(least, min(most, 2 ** max(0, (num_examples // 50).bit_length() - 1)))
