@@ -67,7 +67,7 @@ class Examples(ABC):
         return ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Selection(Examples):
     """Some examples of another collection, renumbered 0..len(indices)-1."""
 

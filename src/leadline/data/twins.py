@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,7 @@ def groups(examples: Examples, *, near: bool) -> np.ndarray:
     return _numbered(first)
 
 
+@lru_cache(maxsize=1)  # look, split and preflight ask in turn about the same examples, and 70,000 pictures take seconds
 def near_twins(examples: Examples) -> np.ndarray:
     """(M, 2) int64 pairs of examples that look alike but differ in content, ascending; (0, 2) where near twins are not defined.
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from leadline.base.errors import InputError
 from leadline.data.decode import read_image
+from leadline.data.packed import PackedFiles
+from leadline.data.pixels import Pictures
 from leadline.data.prepare import Preparer
 from leadline.data.rows import RowPreparer, frame_from
 from leadline.data.table_reading import read_frame
@@ -15,7 +17,7 @@ from leadline.flow.devices import resolve as resolve_device
 from leadline.record.ports import Images
 from leadline.ship import package
 
-TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".txt", ".gz")
+AT_ONCE = 256
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
@@ -40,7 +42,8 @@ def predict(run: Path, inputs: Sequence[str], *, device: str = "auto") -> list[d
 def _answers(loaded: package.Package, inputs: Sequence[str]) -> list[dict[str, Any]]:
     if isinstance(loaded.preparer.gives, Images):
         paths = list(_pictures(inputs))
-        answers = loaded.predict([read_image(path) for path in paths])
+        pictures = Pictures(PackedFiles(paths))  # decoded as in training, and a few hundred at a time
+        answers = [each for start in range(0, len(paths), AT_ONCE) for each in loaded.predict(pictures[start : start + AT_ONCE])]
         return [{"id": str(path), **answer} for path, answer in zip(paths, answers, strict=True)]
     return [row for path in inputs for row in _predict_table(loaded, Path(path))]
 
