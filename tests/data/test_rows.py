@@ -136,7 +136,7 @@ def test_missing_columns_are_named_and_extra_ones_told() -> None:
     with pytest.raises(InputError) as caught:
         preparer.store(frame)
     assert caught.value.code == "LL029"
-    assert "1 columns are missing: size; not known: shape" in caught.value.message
+    assert "1 column missing: size; not known: shape" in caught.value.message
     assert preparer.unknown_columns(frame) == ["shape"]
 
 

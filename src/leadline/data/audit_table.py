@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from leadline.data.leaks import leaking_columns
+from leadline.data.row_names import counted
 from leadline.data.source import Examples
 from leadline.record.facts import Column, Facts, Problem
 
@@ -35,7 +36,7 @@ def _repeats(examples: Examples) -> Iterable[Problem]:
     pairs = pd.factorize(groups.astype(np.int64) * (int(targets.max()) + 1) + targets)[0]
     repeats = _later(pairs)
     if repeats.any():
-        text = f"{repeats.sum():,} rows repeat an earlier row in every column that is used, and in the target"
+        text = f"{counted(int(repeats.sum()), 'row')} equal to an earlier row in every column that is used, and in the target"
         yield Problem("duplicate_rows", "odd", int(repeats.sum()), _names(examples, repeats), text)
     if examples.facts.target_kind == "classes":
         yield from _conflicts(examples, groups, pairs=pairs)
@@ -56,7 +57,7 @@ def _conflicts(examples: Examples, groups: np.ndarray, *, pairs: np.ndarray) -> 
     order = np.argsort(groups[conflicting], kind="stable")
     items = tuple(_named(examples, place) for place in np.flatnonzero(conflicting)[order][:SHOWN])
     text = (
-        f"{conflicting.sum():,} rows are equal to another in every used column, but not in the label; "
+        f"{conflicting.sum():,} rows equal to another in every used column, but not in the label; "
         f"no model can be right in more than {best:.2%}"
     )
     yield Problem("conflicting_labels", "odd", int(conflicting.sum()), items, text)
@@ -68,7 +69,7 @@ def _across(examples: Examples, groups: np.ndarray) -> Iterable[Problem]:
     training[groups[examples.given_split == "train"]] = True
     twins = training[groups] & (examples.given_split != "train")
     if twins.any():
-        text = f"{twins.sum():,} rows of validation or test equal a training row in every used column, so scores flatter"
+        text = f"{counted(int(twins.sum()), 'row')} of validation or test equal to a training row in every used column, so scores flatter"
         yield Problem("twins_across_split", "suspect", int(twins.sum()), _names(examples, twins), text)
 
 
@@ -89,24 +90,24 @@ def _missing(facts: Facts) -> Iterable[Problem]:
     if sparse:
         items = tuple(f"{column.name}: {column.missing / facts.num_examples:.0%} missing" for column in sparse)
         yield Problem(
-            "mostly_missing", "odd", len(sparse), items[:SHOWN], f"{len(sparse)} columns hold no value in more than half of the rows"
+            "mostly_missing", "odd", len(sparse), items[:SHOWN], f"{counted(len(sparse), 'column')} empty in more than half of the rows"
         )
 
 
 def _silent_columns(facts: Facts) -> Iterable[Problem]:
     """Columns that are not what a model learns from, or not as they stand."""
     what = {
-        "constant": "the same value in every row: not used",
-        "empty": "no value in any row: not used",
-        "id": "names of rows, from which nothing general can be learnt: not used",
-        "text": "free text, which this task does not read",
-        "date": "dates: used as year, month, weekday, hour and days passed",
+        "constant": "with the same value in every row: not used",
+        "empty": "with no value in any row: not used",
+        "id": "of names of rows, from which nothing general can be learnt: not used",
+        "text": "of free text, which this task does not read",
+        "date": "of dates: used as year, month, weekday, hour and days passed",
     }
     for kind, text in what.items():
         columns: Sequence[Column] = [column for column in facts.columns if column.kind == kind]
         if columns:
             items = tuple(f"{column.name}: {column.reason}" for column in columns)
-            yield Problem(f"{kind}_columns", "odd", len(columns), items[:SHOWN], f"{len(columns)} columns hold {text}")
+            yield Problem(f"{kind}_columns", "odd", len(columns), items[:SHOWN], f"{counted(len(columns), 'column')} {text}")
 
 
 def _later(codes: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
+from leadline.data.row_names import counted
 from leadline.data.source import Examples
 from leadline.record.facts import Column, Problem
 
@@ -39,8 +40,8 @@ def leaking_columns(examples: Examples, *, seed: int) -> Iterable[Problem]:
     items = tuple(f"{name}: {score:.3f}, {score - baseline:.3f} above a constant answer ({baseline:.3f})" for name, score in found)
     names = ", ".join(name for name, _ in found[:3])
     text = (
-        f"{len(found)} columns predict '{examples.facts.target}' alone with a {measure} above {TOO_GOOD}, on rows they were not fitted to; "
-        f"if they are not known before the answer is, leave them out: data.ignore=[{names}]"
+        f"{counted(len(found), 'column')} that alone predict '{examples.facts.target}' with a {measure} above {TOO_GOOD}, on unseen rows; "
+        f"what is not known before the answer should be left out: data.ignore=[{names}]"
     )
     yield Problem("leak", "suspect", len(found), items[:20], text)
 

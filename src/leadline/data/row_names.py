@@ -31,6 +31,11 @@ def past(index: int, gone: np.ndarray) -> int:
     return index + int(np.searchsorted(gone - np.arange(len(gone)), index, side="right"))
 
 
+def counted(count: int, noun: str) -> str:
+    """ "1 row", "2 rows"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 class RowNames(Sequence[str]):
     """(N,) names of the examples: rows of the origin without those in `gone` (sorted)."""
 

@@ -23,6 +23,7 @@ from leadline.data.row_inputs import (
     label_cells,
     number_cells,
 )
+from leadline.data.row_names import counted
 from leadline.record.facts import Column, Guess
 from leadline.record.ports import Rows
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from leadline.data.settings import DataSpec
     from leadline.data.source import Examples
 
-CHUNK_ROWS = 1 << 15  # rows looked at in one go while fitting
+CHUNK_ROWS = 1 << 14  # rows looked at in one go while fitting
 MOST_FITTED = 100_000  # training rows that scaling learns from; categories and missing cells are gathered from all
 
 
@@ -116,7 +117,8 @@ class RowPreparer(Preparer):
             extra = self.unknown_columns(frame)
             raise InputError(
                 "LL029",
-                f"{len(lacking)} columns are missing: {', '.join(lacking[:8])}" + (f"; not known: {', '.join(extra[:5])}" if extra else ""),
+                f"{counted(len(lacking), 'column')} missing: {', '.join(lacking[:8])}"
+                + (f"; not known: {', '.join(extra[:5])}" if extra else ""),
                 where="input",
                 help=f"the model takes: {', '.join(self.used_columns[:12])}",
             )

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from leadline.record.files import storing
 
-RELEASE_BYTES = 32 << 20  # mapped bytes that may be touched before their pages are handed back
+RELEASE_BYTES = 16 << 20  # mapped bytes that may be touched before their pages are handed back
 
 
 class Spool:

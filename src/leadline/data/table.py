@@ -14,7 +14,7 @@ from leadline.base.errors import InputError
 from leadline.data import cells
 from leadline.data.columns import check_names, decide
 from leadline.data.room import free_memory
-from leadline.data.row_names import RowNames
+from leadline.data.row_names import RowNames, counted
 from leadline.data.settings import DataSpec
 from leadline.data.table_examples import TableExamples
 from leadline.data.table_files import TableFile, table_files
@@ -140,13 +140,11 @@ def _without_target(first: FirstPass, second: SecondPass, *, target: Target | No
         enough = next(step for step in (0.001, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0) if step * total >= count)
         raise InputError(
             "LL018",
-            f"{count} of {total} rows hold no value in the target '{target.name}': {', '.join(shown[:5])}",
+            f"{count} of {total} rows without a value in the target '{target.name}': {', '.join(shown[:5])}",
             where=where,
             help=f"leave them out with  data.max_excluded={enough:g}  , or fill them in",
         )
-    return [
-        Problem("target_missing", "excluded", count, shown, f"{count} rows hold no value in the target '{target.name}' and are left out")
-    ]
+    return [Problem("target_missing", "excluded", count, shown, f"{counted(count, 'row')} without the target '{target.name}': left out")]
 
 
 def _targets(second: SecondPass, target: Target | None, *, sides: np.ndarray | None) -> tuple[np.ndarray | None, list[Problem]]:
@@ -179,6 +177,8 @@ def _with_target(facts: Facts, first: FirstPass, *, columns: list[Column], targe
     distinct, counts = np.unique(targets, return_counts=True)
     found = dict(zip(distinct.tolist(), counts.tolist(), strict=True))
     classes = cells.in_order(list(found))
+    columns[place] = replace(seen, unique=len(classes))
+    facts = replace(facts, columns=tuple(columns))
     return replace(facts, classes=classes, class_counts=tuple(found[name] for name in classes))
 
 
@@ -189,7 +189,7 @@ def _unused(columns: list[Column]) -> list[Guess]:
     said = "; ".join(f"{column.name}: {column.kind} ({column.reason})" for column in left[:8])
     more = f"; and {len(left) - 8} more" if len(left) > 8 else ""
     keep = ", ".join(column.name for column in left[:2])
-    return [Guess(f"{len(left)} columns not used", said + more, f"data.keep=[{keep}]")]
+    return [Guess(f"{counted(len(left), 'column')} not used", said + more, f"data.keep=[{keep}]")]
 
 
 def _bytes_in_memory(path: Path) -> float:

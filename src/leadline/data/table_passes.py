@@ -13,7 +13,7 @@ import pyarrow as pa
 from leadline.base.errors import InputError
 from leadline.data import cells
 from leadline.data.cells import pc
-from leadline.data.row_names import Origin
+from leadline.data.row_names import Origin, counted
 from leadline.data.settings import DataSpec
 from leadline.data.spool import Spool
 from leadline.data.table_reading import Reading, refuse_malformed
@@ -104,7 +104,7 @@ def odd_cells(done: SecondPass) -> list[Problem]:
             "odd",
             count,
             tuple(done.odd_shown[name]),
-            f"{count} cells of column '{name}' are read as missing",
+            f"{counted(count, 'cell')} of column '{name}' not like the others: read as missing",
         )
         for name, count in done.odd.items()
     ]
@@ -143,7 +143,13 @@ def _malformed(reading: Reading) -> Problem:
     count = len(reading.malformed)
     lines = reading.lines([row for row, _ in reading.malformed[:SHOWN]])
     items = tuple(f"{Path(reading.where).name}, line {line}" for line in lines)
-    return Problem("malformed_rows", "excluded", count, items, f"{count} rows do not have {len(reading.names)} cells and are left out")
+    return Problem(
+        "malformed_rows",
+        "excluded",
+        count,
+        items,
+        f"{counted(count, 'row')} of another length than the others: left out",
+    )
 
 
 def _number_target(goal: pa.Array, target: Target, *, rows: np.ndarray, origin: Origin, where: str) -> pa.Array:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from leadline.data.rows import RowPreparer
 
-BLOCK_BYTES = 8 << 20  # text read at a time
-BLOCK_ROWS = 1 << 16  # rows of JSON, Parquet or a frame at a time
+BLOCK_BYTES = 4 << 20  # text read at a time
+BLOCK_ROWS = 1 << 15  # rows of JSON, Parquet or a frame at a time
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pyarrow as pa
 from leadline.data import cells
 from leadline.data.cells import pc
 
-MOST_DISTINCT = 1 << 16  # distinct values that are told apart; a column with more is known from its first rows
+MOST_DISTINCT = 1 << 15  # distinct values that are told apart; a column with more is known from its first rows
 
 
 class Tally:

@@ -97,8 +97,8 @@ def _kind(seen: Look, spec: DataSpec) -> tuple[str, tuple[Guess, ...]]:
     if spec.target_kind == "numbers" or (seen.number_share >= MOSTLY and not seen.is_code and not _reads_as_classes(seen)):
         why = f"'{tally.name}' holds numbers with {'more than ' if tally.overflowed else ''}{tally.distinct} distinct values"
         return "numbers", () if spec.target_kind else (Guess("target holds numbers", why, override),)
-    what = "whole numbers" if seen.number_share == 1 else "text"
-    return "classes", (Guess("target holds classes", f"'{tally.name}' holds {what} with {tally.distinct} distinct values", override),)
+    what = f"whole numbers with {tally.distinct} distinct values" if seen.number_share == 1 else "text"
+    return "classes", (Guess("target holds classes", f"'{tally.name}' holds {what}", override),)
 
 
 def _reads_as_classes(seen: Look) -> bool:
@@ -125,7 +125,7 @@ def one_spelling(labels: np.ndarray, sides: np.ndarray | None) -> tuple[dict[str
     count = int(np.isin(labels, list(change)).sum())
     items = tuple(f"{label!r} -> {right!r}" for label, right in sorted(change.items()))
     text = f"{count} labels outside the training file are spelt differently only at their end; they were read as in training"
-    return change, Problem("label_spelling", "odd", count, items[:20], text)
+    return change, Problem("label_spelling", "odd", len(items), items[:20], text)
 
 
 def _bare(label: str) -> str:
