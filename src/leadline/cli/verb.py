@@ -49,7 +49,7 @@ def run_argument(name: str = "run", *, many: bool = False) -> Callable[[Callable
         return [Run.open(text).folder for text in value] if many else Run.open(value).folder
 
     return click.argument(
-        name, metavar=f"{name.upper()}..." if many else name.upper(), nargs=-1 if many else 1, required=True, callback=check
+        name, metavar="RUN..." if many else name.upper(), nargs=-1 if many else 1, required=True, callback=check
     )
 
 

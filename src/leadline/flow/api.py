@@ -66,7 +66,7 @@ class OpenRun:
         return Run.open(self.folder).read(name)
 
 
-def train(target: Any, *, out: str | Path | None = None, device: str = "auto", quiet: bool = False, **settings: Any) -> OpenRun:
+def train(target: Any, /, *, out: str | Path | None = None, device: str = "auto", quiet: bool = False, **settings: Any) -> OpenRun:
     """Train one run and return it.
 
     target: a path, a set name, a recipe (file, dict or Recipe), a DataFrame (with target="column"), arrays (X, y), or a torch Dataset.
