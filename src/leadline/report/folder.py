@@ -10,6 +10,7 @@ from typing import Any
 
 from leadline.base.errors import InputError
 
+SIDES = ("test", "val", "train")
 # Of a predictions file; the probabilities of the other classes are for people's own tools.
 COLUMNS = frozenset({"index", "name", "target", "prediction", "confidence", "loss"})
 FILES = ("run.json", "recipe.yaml", "facts.json", "metrics.jsonl", "scores.json", "checks.json", "findings.json")
@@ -19,7 +20,7 @@ FILES = ("run.json", "recipe.yaml", "facts.json", "metrics.jsonl", "scores.json"
 class RunFolder:
     """What a run wrote. A file that is missing or damaged is empty here and said in `absent`, by name.
 
-    rows: the objects of metrics.jsonl. predictions: columns of predictions/<side>.parquet as lists, by side ("test", "val").
+    rows: the objects of metrics.jsonl. predictions: columns of predictions/<side>.parquet as lists, by side ("test", "val", "train").
     findings: None when findings.json is absent, so that "none found" and "not looked" stay apart.
     """
 
@@ -41,14 +42,26 @@ class RunFolder:
         return self.folder.resolve().name
 
     @property
+    def place(self) -> str:
+        """The folder as a command names it: from here when it stands below, else as it was given."""
+        whole, here = self.folder.resolve(), Path.cwd()
+        return str(whole.relative_to(here)) if whole != here and whole.is_relative_to(here) else str(self.folder)
+
+    @property
     def data(self) -> dict[str, Any]:
         """What the source held: the "facts" of facts.json."""
         return mapping(self.facts.get("facts"))
 
     @property
+    def headline(self) -> str | None:
+        """The side whose scores the run stands for: the one it named itself, else the test, else validation, else None."""
+        named = self.scores.get("headline")
+        return next((side for side in (named, *SIDES) if side and mapping(self.scores.get(side))), None)
+
+    @property
     def side(self) -> str | None:
-        """The side whose predictions the report shows: the test, else validation, else None."""
-        return next((side for side in ("test", "val") if side in self.predictions), None)
+        """The side whose predictions the report shows: that of the headline, else the first there is, else None."""
+        return next((side for side in (self.headline, *SIDES) if side in self.predictions), None)
 
     @property
     def shown(self) -> dict[str, list[Any]]:
@@ -146,7 +159,7 @@ def _predictions(folder: Path, absent: dict[str, str]) -> dict[str, dict[str, li
     from pyarrow import parquet
 
     found: dict[str, dict[str, list[Any]]] = {}
-    for side in ("test", "val"):
+    for side in SIDES:
         name = f"predictions/{side}.parquet"
         try:
             with parquet.ParquetFile(folder / "predictions" / f"{side}.parquet") as file:

@@ -33,7 +33,7 @@ def plot_schedule(lrs: Sequence[float], path: Path) -> Path:
     line = thinned([(i + 1, float(rate)) for i, rate in enumerate(lrs)], PLAN_POINTS)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path.with_suffix(".json"), json.dumps({"step": [x for x, _ in line], "lr": [y for _, y in line]}).encode())
-    return _draw(path, lambda axes: _schedule(axes, line, used=[]))
+    return draw_plot(path, lambda axes: _schedule(axes, line, used=[]))
 
 
 def write_plots(folder: Path | str) -> list[Path]:
@@ -48,23 +48,23 @@ def write_plots(folder: Path | str) -> list[Path]:
         "regression": _regression_of(run),
     }
     place = run.folder / "plots"
-    return [_draw(place / f"{name}.png", draw) for name, draw in drawings.items() if draw is not None]
+    return [draw_plot(place / f"{name}.png", draw) for name, draw in drawings.items() if draw is not None]
 
 
-def _draw(path: Path, draw: Callable[[Axes], None], *, size: tuple[float, float] = (6.4, 4.0)) -> Path:
-    """One drawing on a canvas of its own: no global figure is left behind."""
+def draw_plot(path: Path, *draws: Callable[[Axes], None]) -> Path:
+    """Drawings side by side on a canvas of its own: no global figure is left behind."""
     import io
 
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, dpi=120, layout="constrained")
+    figure = Figure(figsize=(6.4 * len(draws), 4.0), dpi=120, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(SOFT)
-    axes.tick_params(colors="#444", labelsize=9)
-    draw(axes)
+    for axes, draw in zip(figure.subplots(1, len(draws), squeeze=False)[0], draws, strict=True):
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.spines[["left", "bottom"]].set_color(SOFT)
+        axes.tick_params(colors="#444", labelsize=9)
+        draw(axes)
     page = io.BytesIO()
     figure.savefig(page, format="png", metadata={"Software": None})
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,12 +72,12 @@ def _draw(path: Path, draw: Callable[[Axes], None], *, size: tuple[float, float]
     return path
 
 
-def _line(axes: Axes, line: Points, *, label: str, colour: str, **style: Any) -> None:
+def draw_line(axes: Axes, line: Points, *, label: str, colour: str, **style: Any) -> None:
     if line:
         axes.plot([x for x, _ in line], [y for _, y in line], label=label, color=colour, **{"lw": 1.6, **style})
 
 
-def _finish(axes: Axes, title: str, y: str) -> None:
+def finish(axes: Axes, title: str, y: str) -> None:
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
     axes.set_xlabel("step")
     axes.set_ylabel(y)
@@ -92,20 +92,20 @@ def _loss_of(run: RunFolder) -> Callable[[Axes], None] | None:
     best = run.scores.get("best_step")
 
     def draw(axes: Axes) -> None:
-        _line(axes, train, label="train", colour=ONE)
-        _line(axes, val, label="validation", colour=TWO, marker="o", ms=3)
+        draw_line(axes, train, label="train", colour=ONE)
+        draw_line(axes, val, label="validation", colour=TWO, marker="o", ms=3)
         if isinstance(best, int):
             axes.axvline(best, color=THREE, ls="--", lw=1.2, label=f"best step {best:,}")
-        _finish(axes, "Loss", "loss")
+        finish(axes, "Loss", "loss")
 
     return draw if train or val else None
 
 
 def _schedule(axes: Axes, plan: Points, *, used: Points) -> None:
-    _line(axes, plan, label="planned", colour=ONE)
-    _line(axes, used, label="used", colour=TWO, ls=":", lw=2.2)
+    draw_line(axes, plan, label="planned", colour=ONE)
+    draw_line(axes, used, label="used", colour=TWO, ls=":", lw=2.2)
     axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 3))
-    _finish(axes, "Learning rate", "learning rate")
+    finish(axes, "Learning rate", "learning rate")
 
 
 def _schedule_of(run: RunFolder) -> Callable[[Axes], None] | None:
@@ -117,11 +117,11 @@ def _gradients_of(run: RunFolder) -> Callable[[Axes], None] | None:
     norm, after = points(run, "grad_norm", split="train"), clipped(run)
 
     def draw(axes: Axes) -> None:
-        _line(axes, norm, label="before clipping" if after else "gradient norm", colour=ONE)
-        _line(axes, after, label="after clipping", colour=TWO)
+        draw_line(axes, norm, label="before clipping" if after else "gradient norm", colour=ONE)
+        draw_line(axes, after, label="after clipping", colour=TWO)
         if norm and min(y for _, y in norm) > 0:
             axes.set_yscale("log")
-        _finish(axes, "Gradient norm", "norm")
+        finish(axes, "Gradient norm", "norm")
 
     return draw if norm else None
 
@@ -170,7 +170,7 @@ def _reliability_of(run: RunFolder) -> Callable[[Axes], None] | None:
         axes.bar(middle[filled], diagram.accuracy[filled], width=0.9 / len(diagram.count), color=ONE, alpha=0.85)
         axes.plot(diagram.confidence[filled], diagram.accuracy[filled], "o", color=TWO, ms=4)
         axes.set(xlim=(0, 1), ylim=(0, 1))
-        _finish(axes, f"Reliability (ECE {diagram.gap:.3f})", "share that was right")
+        finish(axes, f"Reliability (ECE {diagram.gap:.3f})", "share that was right")
         axes.set_xlabel("confidence")
 
     return draw
@@ -187,7 +187,7 @@ def _regression_of(run: RunFolder) -> Callable[[Axes], None] | None:
         ends = [min(true.min(), said.min()), max(true.max(), said.max())]
         axes.plot(ends, ends, color=SOFT, ls="--", lw=1)
         axes.scatter(true, said, s=6, color=ONE, alpha=0.35, linewidths=0)
-        _finish(axes, f"Predicted against true ({len(true):,} examples)", "predicted")
+        finish(axes, f"Predicted against true ({len(true):,} examples)", "predicted")
         axes.set_xlabel("true")
 
     return draw

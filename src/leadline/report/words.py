@@ -24,7 +24,8 @@ TASKS = {
 }
 BASELINES = {
     "network": "the network",
-    "majority": "always the commonest answer (or the mean)",
+    "majority": "always the commonest class",
+    "mean": "always the mean",
     "linear": "linear model",
     "gbdt": "gradient-boosted trees",
 }
@@ -58,6 +59,8 @@ def number(value: Any) -> str:
         return "0"
     if abs(value) < 0.001:
         return f"{value:.1e}"
+    if abs(value) < 1 and round(abs(value), 3) == 1:
+        return f"{value:.5f}" if round(abs(value), 5) < 1 else f"{value:.7f}"  # 0.99993 is not 1.000, least of all in an AUC
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
 
 
@@ -98,9 +101,12 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+SIDES = {"test": "test", "val": "validation", "train": "training"}
+
+
 def main_metric(scores: Mapping[str, Any]) -> str | None:
-    """The score shown first: the first one beside the loss, test before validation, else the loss itself."""
-    for side in ("test", "val"):
+    """The score shown first: the first one beside the loss, test before validation before training, else the loss itself."""
+    for side in SIDES:
         part = scores.get(side)
         if isinstance(part, Mapping) and part:
             return next((name for name in part if name != "loss"), "loss" if "loss" in part else None)

@@ -5,7 +5,6 @@
   if (!source || typeof uPlot === "undefined") return;
   const { charts, best } = JSON.parse(source.textContent);
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const COLOURS = ["--one", "--two"];
   const short = (v) => {
     if (v == null) return "";
     const size = Math.abs(v);
@@ -14,6 +13,8 @@
     if (size !== 0 && size < 1e-3) return v.toExponential(1);
     return String(+v.toPrecision(3));
   };
+  /* Where higher is better the curve runs along the top, so the mark's word goes to the bottom. */
+  const raised = new Set(charts.filter((chart) => chart.higher).map((chart) => "chart-" + chart.id));
   const drawn = [];
   const sync = uPlot.sync("step");
 
@@ -28,10 +29,11 @@
     ctx.setLineDash([5 * scale, 4 * scale]);
     ctx.beginPath(); ctx.moveTo(x, bbox.top); ctx.lineTo(x, bbox.top + bbox.height); ctx.stroke();
     ctx.font = `600 ${11 * scale}px system-ui, sans-serif`;
-    ctx.textBaseline = "top";
+    const low = raised.has(u.root.parentElement.id);
+    ctx.textBaseline = low ? "bottom" : "top";
     const late = x > bbox.left + bbox.width * 0.7;
     ctx.textAlign = late ? "right" : "left";
-    ctx.fillText("best", x + (late ? -5 : 5) * scale, bbox.top + 2 * scale);
+    ctx.fillText("best", x + (late ? -5 : 5) * scale, low ? bbox.top + bbox.height - 3 * scale : bbox.top + 2 * scale);
     ctx.restore();
   }
 
@@ -42,18 +44,24 @@
     return {
       width: Math.max(240, holder.clientWidth), height: holder.clientHeight, legend: { show: false },
       cursor: { sync: { key: sync.key }, drag: { x: true, y: false }, points: { size: 7 } },
-      scales: { x: { time: false }, y: { range: (u, low, high) => { const room = (high - low || Math.abs(high) || 1) * 0.06; return [low >= 0 && low - room < 0 ? 0 : low - room, high + room]; } } },
-      axes: [{ ...axis, values: (u, ticks) => ticks.map((v) => (v === Math.round(v) ? short(v) : "")) }, { ...axis, size: 54, values: (u, ticks) => ticks.map(short) }],
+      scales: { x: { time: false }, y: chart.log ? { distr: 3 } : { range: (u, low, high) => { const room = (high - low || Math.abs(high) || 1) * 0.06; return [low >= 0 && low - room < 0 ? 0 : low - room, high + room]; } } },
+      axes: [{ ...axis, size: 30, values: (u, ticks) => ticks.map((v) => (v === Math.round(v) ? short(v) : "")) }, { ...axis, size: 54, values: (u, ticks) => ticks.map(short), ...(chart.log ? tens(axis) : {}) }],
       series: [{}, ...chart.series.map((line, i) => ({
-        label: line.label, stroke: colour(COLOURS[i % 2]), width: i ? 2.2 : 1.8, spanGaps: true,
-        dash: chart.id === "rate" && i === 1 ? [2, 5] : undefined,
-        points: { show: line.x.length < 40, size: 5, fill: colour(COLOURS[i % 2]) },
+        label: line.label, stroke: colour("--" + line.colour), width: chart.log ? 1.3 : i ? 2.2 : 1.8, spanGaps: true,
+        dash: chart.id === "rate" && line.label === "used" ? [2, 5] : undefined,
+        points: { show: line.x.length < 40, size: 5, fill: colour("--" + line.colour) },
       }))],
       hooks: {
         draw: marked ? [bestMark] : [],
         setCursor: [(u) => values.forEach((cell, i) => { cell.textContent = u.cursor.idx == null ? "" : short(near(u, i + 1)); })],
       },
     };
+  }
+
+  /* On a logarithmic axis only the powers of ten get a line. */
+  function tens(axis) {
+    const filter = (u, ticks) => ticks.map((v) => (Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-9 ? v : null));
+    return { filter, grid: { ...axis.grid, filter }, ticks: { ...axis.ticks, filter } };
   }
 
   /* The series have steps of their own; under the cursor each shows its last known value. */

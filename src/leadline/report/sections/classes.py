@@ -9,7 +9,7 @@ import numpy as np
 from leadline.record.counts import ClassScores, confusion, per_class, reliability
 from leadline.report import figures
 from leadline.report.folder import RunFolder
-from leadline.report.words import number
+from leadline.report.words import SIDES, number
 
 # A matrix of more classes than this is no longer read cell by cell: the page shows the commonest confusions instead.
 MOST_CELLS = 20
@@ -27,7 +27,7 @@ def view(run: RunFolder) -> dict[str, Any] | None:
     matrix = matrix_of(run, classes)
     return {
         "missing": False,
-        "side": run.side,
+        "side": SIDES.get(run.side or "", ""),
         "matrix": _matrix(matrix, classes) if len(classes) <= MOST_CELLS else None,
         "num_classes": len(classes),
         "pairs": _pairs(matrix, classes),
@@ -63,13 +63,13 @@ def _matrix(matrix: np.ndarray, classes: list[str]) -> dict[str, Any]:
         {
             "label": classes[i],
             "cells": [
-                {"count": int(matrix[i, j]), "share": round(float(share[i, j]), 3), "right": i == j, "said": classes[j]}
+                {"count": f"{matrix[i, j]:,}", "share": round(float(share[i, j]), 3), "right": i == j, "said": classes[j]}
                 for j in range(len(classes))
             ],
         }
         for i in range(len(classes))
     ]
-    return {"classes": classes, "rows": rows}
+    return {"classes": classes, "rows": rows, "few": len(classes) <= 5}
 
 
 def _pairs(matrix: np.ndarray, classes: list[str]) -> list[dict[str, Any]]:

@@ -12,6 +12,12 @@ from leadline.report.words import is_number, lower_is_better, main_metric, numbe
 # Points of one curve: more than a screen has columns, and small enough for a page of 2 MB.
 MOST_POINTS = 1200
 
+# Layers whose gradient norm is drawn: as many as the eye tells apart.
+MOST_LAYERS = 6
+# Names of the page's colours: the same word has the same colour in every chart.
+PALETTE = ("one", "two", "three", "four", "five", "six")
+COLOURS = {"train": "one", "validation": "two"}
+
 Points = list[tuple[float, float]]
 
 
@@ -22,7 +28,8 @@ def view(run: RunFolder) -> dict[str, Any]:
         _chart("loss", "Loss", [("train", points(run, "loss", split="train")), ("validation", points(run, "loss", split="val"))]),
         _metric_chart(run, metric),
         _chart("rate", "Learning rate", [("planned", planned(run)), ("used", points(run, "lr", split="train"))]),
-        _chart("norm", "Gradient norm", [("before clipping", points(run, "grad_norm", split="train")), ("after clipping", clipped(run))]),
+        _norm_chart(run),
+        _layers_chart(run),
         _chart("speed", "Examples per second", [("train", points(run, "examples_per_s", split="train"))]),
     ]
     drawn = [chart for chart in charts if chart and chart["series"]]
@@ -43,12 +50,32 @@ def _metric_chart(run: RunFolder, metric: str | None) -> dict[str, Any] | None:
     if metric in (None, "loss"):
         return None
     series = [("train", points(run, metric, split="train")), ("validation", points(run, metric, split="val"))]
-    return _chart("metric", score_name(metric)[:1].upper() + score_name(metric)[1:], series) | {"lower": lower_is_better(metric)}
+    return _chart("metric", score_name(metric)[:1].upper() + score_name(metric)[1:], series) | {"higher": not lower_is_better(metric)}
+
+
+def _norm_chart(run: RunFolder) -> dict[str, Any]:
+    after = clipped(run)
+    label = "before clipping" if after else "all weights together"
+    return _chart("norm", "Gradient norm", [(label, points(run, "grad_norm", split="train")), ("after clipping", after)])
+
+
+def _layers_chart(run: RunFolder) -> dict[str, Any]:
+    """The gradient norm of some layers from the first to the last: where it fades or explodes, and when."""
+    names = list(dict.fromkeys(name for row in run.rows for name in mapping(row.get("grad_norms"))))
+    kept = [names[round(i * (len(names) - 1) / (MOST_LAYERS - 1))] for i in range(MOST_LAYERS)] if len(names) > MOST_LAYERS else names
+    rows = [row for row in run.rows if row.get("split") == "train" and is_number(row.get("step"))]
+    lines = [(name, [(row["step"], mapping(row.get("grad_norms")).get(name)) for row in rows]) for name in kept]
+    series = [(name, thinned([(x, y) for x, y in line if is_number(y) and y > 0], MOST_POINTS // 3)) for name, line in lines]
+    return _chart("layers", "Gradient norm by layer", series if len(names) > 1 else []) | {"log": True}
 
 
 def _chart(key: str, title: str, series: Iterable[tuple[str, Points]]) -> dict[str, Any]:
-    kept = [{"label": label, "x": [x for x, _ in line], "y": [y for _, y in line]} for label, line in series if line]
-    return {"id": key, "title": title, "series": kept}
+    kept = [
+        {"label": label, "colour": COLOURS.get(label, PALETTE[i % len(PALETTE)]), "x": [x for x, _ in line], "y": [y for _, y in line]}
+        for i, (label, line) in enumerate(series)
+        if line
+    ]
+    return {"id": key, "title": title, "series": kept, "higher": False, "log": False}
 
 
 def points(run: RunFolder, name: str, *, split: str) -> Points:

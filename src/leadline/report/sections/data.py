@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from leadline.report.folder import RunFolder, mapping
-from leadline.report.words import plain, score_name
+from leadline.report.words import number, plain, score_name
 
 MOST_CLASSES = 60
 TONES = {"excluded": "bad", "suspect": "warn", "odd": "open"}
@@ -119,7 +119,7 @@ def groups(run: RunFolder) -> dict[str, Any] | None:
     if not scores:
         return None
     columns = list(dict.fromkeys(key for part in scores.values() for key in mapping(part)))
-    rows = [{"label": str(label), "cells": [plain(mapping(part).get(key)) for key in columns]} for label, part in scores.items()]
+    rows = [{"label": str(label), "cells": [number(mapping(part).get(key)) for key in columns]} for label, part in scores.items()]
     return {
         "by": str(found.get("by", "group")),
         "columns": [score_name(key) for key in columns],

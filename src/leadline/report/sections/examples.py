@@ -23,7 +23,7 @@ def view(run: RunFolder, budget: int) -> dict[str, Any]:
     rows = row_values(run)
     lists = [("worst", "Highest loss", worst(run))]
     if run.is_classification:
-        lists.append(("surest", "Surest and wrong", surest_wrong(run)))
+        lists = _joined(lists[0], ("surest", "Surest and wrong", surest_wrong(run)))
     shown = [
         {"id": key, "title": title, "rows": [_example(run, i, pictures=pictures, rows=rows) for i in places]}
         for key, title, places in lists
@@ -37,6 +37,12 @@ def view(run: RunFolder, budget: int) -> dict[str, Any]:
         "why": "",
         "is_classification": run.is_classification,
     }
+
+
+def _joined(*lists: tuple[str, str, list[int]]) -> list[tuple[str, str, list[int]]]:
+    """One list where both hold the same examples, as they always do with two classes."""
+    first, second = lists
+    return [(first[0], "Surest and wrong, with the highest loss", first[2])] if set(first[2]) == set(second[2]) else [first, second]
 
 
 def worst(run: RunFolder) -> list[int]:

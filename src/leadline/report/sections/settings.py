@@ -61,7 +61,7 @@ def environment(run: RunFolder) -> dict[str, Any]:
         "rows": rows if record else [],
         "versions": [(str(key), plain(value)) for key, value in mapping(record.get("versions")).items()],
         "measured": [(key.replace("_", " "), plain(value)) for key, value in flatten(mapping(run.facts.get("measured"))).items()],
-        "again": f"leadline train {shlex.quote(str(run.folder / 'recipe.yaml'))}" if run.recipe_text else None,
+        "again": f"leadline train {shlex.quote(f'{run.place}/recipe.yaml')}" if run.recipe_text else None,
         "why": run.why("run.json"),
     }
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from leadline.report import figures
 from leadline.report.folder import RunFolder
-from leadline.report.words import is_number, number
+from leadline.report.words import SIDES, is_number, number
 
 MOST_POINTS = 1500
 
@@ -25,7 +25,7 @@ def view(run: RunFolder) -> dict[str, Any] | None:
     error = said - true
     return {
         "missing": False,
-        "side": run.side,
+        "side": SIDES.get(run.side or "", ""),
         "target": str(run.data.get("target") or "target"),
         "scatter": figures.scatter(*_sample(true, said), names=("true", "predicted"), diagonal=True),
         "residuals": figures.histogram(error, name="error (predicted − true)"),
