@@ -19,7 +19,8 @@ def command(screen: Screen, runs: list[Path], plot: Path | None) -> None:
     Only the settings that differ are shown, scores at the best step, runs that differ in their seed as a range; each difference is
     judged real or within noise, and the examples whose answer changed are named. The first run is what the others are held against.
     """
-    from leadline.report.compare import compare, plot_curves, to_text
+    from leadline.report.compare import compare
+    from leadline.report.side_by_side import plot_curves, to_text
 
     found = compare(runs)
     screen.give(found.to_dict())
