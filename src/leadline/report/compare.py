@@ -3,53 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from leadline.base.errors import InputError
+from leadline.report.comparison import SEED, Comparison, Group, Range
 from leadline.report.folder import RunFolder, mapping, read_run
-from leadline.report.sameness import Changes, Judgement, changes, judge_pair, judge_seeds
+from leadline.report.sameness import Judgement, changes, judge_pair, judge_seeds
+from leadline.report.side_by_side import plot_curves, to_text
 from leadline.report.words import SIDES, flatten, is_number, main_metric
 
-SEED = "train.seed"
-
-
-@dataclass(frozen=True)
-class Range:
-    """A score over the seeds of one group: mean, lowest, highest, and over how many runs."""
-
-    mean: float
-    low: float
-    high: float
-    runs: int
-
-
-@dataclass(frozen=True)
-class Group:
-    """Runs that differ in their seed only. scores: side, then score, over the runs; best_steps: of each run, in order."""
-
-    name: str
-    runs: tuple[str, ...]
-    seeds: tuple[Any, ...]
-    best_steps: tuple[int | None, ...]
-    scores: dict[str, dict[str, Range]]
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Groups beside each other. settings: {key: value of each group} for the keys that differ. judgements and changed: each group against the first one named."""
-
-    groups: tuple[Group, ...]
-    settings: dict[str, tuple[Any, ...]]
-    metric: str | None
-    judgements: tuple[Judgement, ...]
-    changed: tuple[Changes, ...]
-    folders: tuple[str, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON fields."""
-        return asdict(self)
+__all__ = ["compare", "plot_curves", "to_text"]
 
 
 def compare(folders: Sequence[Path | str]) -> Comparison:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from leadline.report.compare import SEED, Comparison, Range
+from leadline.report.comparison import SEED, Comparison, Range
 from leadline.report.folder import read_run
 from leadline.report.plots import draw_line, draw_plot, finish
 from leadline.report.sameness import Changes, Judgement, better
