@@ -49,7 +49,6 @@ CODES: dict[str, Page] = {
     "LL025": Page("batch larger than the data", "One batch wants more examples than the training split has."),
     "LL026": Page("device not available", "The device asked for is not there. `leadline env` shows what is."),
     "LL027": Page("split not possible", "The split asked for leaves a side empty or a class missing."),
-    "LL028": Page("twins across the split", "The same example stands on two sides of the split, so scores would flatter."),
     "LL029": Page("input does not match the model", "The input lacks columns, or is of another kind than the model was trained on."),
     "LL030": Page("values in conflict", "Two values you gave cannot both hold. Neither was changed for you."),
     "LL031": Page(

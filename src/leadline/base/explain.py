@@ -156,27 +156,21 @@ def _shown(value: Any) -> str:
 
 
 def _unknown_key(path: tuple[str, ...], spec: type[BaseModel], where: Where, *, above: tuple[str, ...]) -> InputError:
-    known = _keys(specs_in(_walk(spec, path[:-1]).annotation))
-    close = nearest(path[-1], known)
-    around = (*above, *path[:-1])
-    hint = f"did you mean  {'.'.join((*around, close))}  ?" if close else _elsewhere(path[-1], spec, above=above)
+    here, key = path[:-1], path[-1]
+    known = {name: (*here, name) for name in _keys(specs_in(_walk(spec, here).annotation))}
+    elsewhere = {place[-1]: place for place in reversed(_paths(spec))}
+    # A key that is right but for its block, then a misspelt one of this block, then a misspelt one of another.
+    meant = elsewhere.get(key) or known.get(nearest(key, known) or "") or elsewhere.get(nearest(key, elsewhere) or "")
     return InputError(
         "LL021",
-        f"unknown key '{path[-1]}' at {'.'.join(around) or 'the top level'}",
+        f"unknown key '{key}' at {'.'.join((*above, *here)) or 'the top level'}",
         where=_where(where, (*above, *path)),
-        help=hint or f"keys there: {', '.join(known)}",
+        help=f"did you mean  {'.'.join((*above, *meant))}  ?" if meant else f"keys there: {', '.join(known)}",
     )
 
 
 def _keys(models: list[type[BaseModel]]) -> list[str]:
     return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
-
-
-def _elsewhere(key: str, spec: type[BaseModel], *, above: tuple[str, ...]) -> str | None:
-    """A key that exists, but in another block: where it belongs."""
-    paths = {path[-1]: path for path in reversed(_paths(spec))}
-    close = nearest(key, paths)
-    return f"did you mean  {'.'.join((*above, *paths[close]))}  ?" if close else None
 
 
 def _paths(spec: type[BaseModel], above: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
