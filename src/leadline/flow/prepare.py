@@ -69,6 +69,8 @@ def prepare(recipe: Recipe, *, device: str) -> Prepared:
 def open_source(recipe: Recipe) -> tuple[Examples, Guess]:
     """The opened source, and why it was read as it was."""
     spec = recipe.data
+    if recipe.task is not None and spec.target_kind is None:
+        spec = spec.model_copy(update={"target_kind": find("tasks.kinds", recipe.task).learns})
     if spec.source is None:
         raise InputError("LL001", "the recipe names no data", where="recipe, data.source", help="data.source=PATH")
     if spec.kind is not None:

@@ -184,7 +184,7 @@ def _write_start(run: Run, rig: Rig, *, tell: Say, allow_change: bool) -> None:
         },
     )
     plot_schedule(rig.schedule, run.path("plots", "schedule.png"))
-    if rig.batches.augment is not None:
+    if rig.batches.augment.changes or rig.batches.augment.mixes:
         Image.fromarray(preview(rig.batches)).save(run.path("plots", "augmentation.png"))
     for guess in prepared.guesses:
         tell(f"chose {guess.what}: {guess.evidence}; override: {guess.override}")

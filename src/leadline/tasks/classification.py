@@ -23,6 +23,7 @@ SHOWN = 5  # labels in an answer's "top"
 class Classification(Task):
     """One label per example. labels: the classes in code order; class_weights: (C,) averaging 1 over the training rows, or None."""
 
+    learns = "classes"
     metrics = ("accuracy", "macro_f1", "balanced_accuracy", "roc_auc", "log_loss", "ece")
     best = ("accuracy", "max")
     loss_name = "cross_entropy"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -37,6 +37,8 @@ class Task(ABC):
 
     name: ClassVar[str]
     takes: ClassVar[tuple[type[Port], ...]]
+    learns: ClassVar[Literal["classes", "numbers"]]
+    """What its target holds; a source reads the target column so when the task is named."""
     metrics: ClassVar[tuple[str, ...]]
     """Names on the metrics shelf, the first is the one shown first."""
     best: ClassVar[tuple[str, str]]

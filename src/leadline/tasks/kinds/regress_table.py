@@ -27,6 +27,7 @@ class RegressTable(Task):
 
     name = "regress_table"
     takes = (Rows,)
+    learns = "numbers"
     metrics = ("rmse", "mae", "r2")
     best = ("rmse", "min")
 
