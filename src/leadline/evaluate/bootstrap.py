@@ -55,12 +55,18 @@ def _affordable(name: str, predictions: Predictions) -> bool:
 
 @dataclass(frozen=True)
 class Difference:
-    """Score of the first minus score of the second on the same examples, with its 95 % interval."""
+    """Two scores on the same examples, and the 95 % interval (low, high) of the first minus the second."""
 
-    value: float
+    first: float
+    second: float
     low: float
     high: float
     first_is_better: bool
+
+    @property
+    def value(self) -> float:
+        """The first minus the second."""
+        return self.first - self.second
 
     @property
     def is_noise(self) -> bool:
@@ -77,7 +83,8 @@ def difference(first: Predictions, second: Predictions, *, metric_name: str, see
     if one is None or two is None:
         return None
     pair = percentiles(np.concatenate([_gap(part, first, second=second, counts=counts) for counts in draws(len(first), seed=seed)]))
-    return None if pair is None else Difference(one - two, *pair, first_is_better=(one > two) == (part.better == "max") and one != two)
+    ahead = one > two if part.better == "max" else one < two
+    return None if pair is None else Difference(one, two, *pair, first_is_better=ahead)
 
 
 def _gap(part: Metric, first: Predictions, *, second: Predictions, counts: np.ndarray) -> np.ndarray:

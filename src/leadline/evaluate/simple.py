@@ -52,7 +52,7 @@ class Linear(SimpleModel):
         from sklearn.linear_model import LogisticRegression, Ridge
         from sklearn.preprocessing import OneHotEncoder
 
-        if not self.pictures:
+        if not self.pictures and arrays[1].shape[1]:
             # A category seen fewer than 5 times in training teaches a linear model nothing but noise.
             self.onehot = OneHotEncoder(handle_unknown="infrequent_if_exist", min_frequency=5).fit(arrays[1])
         if self.num_classes is None:

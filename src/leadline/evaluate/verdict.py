@@ -14,13 +14,14 @@ HEADS = {"majority": "the commonest answer wins here", "linear": "a linear model
 
 
 def verdict(network: Predictions, baselines: Mapping[str, Baseline], *, task: Task, metric_name: str | None = None) -> str:
-    """One or two sentences: who is ahead on the task's first metric, by how much, and whether the gap is more than noise.
+    """One or two sentences: who is ahead on the first metric that was scored, by how much, and whether the gap is more than noise.
 
     When the first metric cannot tell and another that looks at the whole ranking (roc_auc) can, that one speaks too.
     """
-    first = metric_name or task.metrics[0]
+    scored = [name for baseline in baselines.values() for name in baseline.scores if name != "loss"]
+    first = metric_name or next(iter(scored), task.metrics[0])
     text, decided = _judge(network, baselines, name=first)
-    if decided or "roc_auc" in (first, metric_name) or "roc_auc" not in task.metrics:
+    if decided or first == "roc_auc" or "roc_auc" not in scored:
         return text
     second, decided = _judge(network, baselines, name="roc_auc")
     return f"{text} {second[0].upper()}{second[1:]}" if decided else text
@@ -32,9 +33,7 @@ def _judge(network: Predictions, baselines: Mapping[str, Baseline], *, name: str
     if best is None:
         return f"no baseline was measured on {name}, so nothing says what the network is worth beside simpler means", False
     rival, gap = best
-    theirs = baselines[rival].scores[name]
-    assert theirs is not None, "only a baseline with a score can be the best"
-    own = theirs + gap.value
+    own, theirs = gap.first, gap.second
     pair = f"{WORDS[rival]} reaches {name} {shown(theirs)}, the network {shown(own)}"
     if gap.is_noise:
         margin = f"the 95 % interval of the difference, {shown(gap.low)} to {shown(gap.high)}, holds 0"
