@@ -41,7 +41,8 @@ def test_a_run_without_scores_has_no_table() -> None:
 
 def test_pictures_are_counted_measured_and_named() -> None:
     sizes = ImageSizes((28, 28, 28), (20, 24, 28), {"L": 30})
-    facts = Facts("images", "photos", 30, classes=("cat", "dog"), class_counts=(20, 10), images=sizes, given_split={"train": 20, "test": 10})
+    parts = {"train": 20, "test": 10}
+    facts = Facts("images", "photos", 30, classes=("cat", "dog"), class_counts=(20, 10), images=sizes, given_split=parts)
     assert summary.facts_lines(facts) == [
         "photos: 30 pictures (train 20, test 10)",
         "2 classes: cat 20, dog 10",
@@ -62,8 +63,9 @@ def test_columns_say_what_is_done_with_them() -> None:
 
 def test_the_worst_problems_come_first_and_long_lists_are_counted() -> None:
     items = tuple(f"{i}.png" for i in range(20))
-    lines = summary.problem_lines([Problem("size", "odd", 1, (), "one is small"), Problem("broken", "excluded", 40, items, "40 are broken")])
-    assert lines == ["excluded: 40 are broken", "  0.png, 1.png, 2.png, 3.png, 4.png, … 35 more", "odd: one is small"]
+    problems = [Problem("size", "odd", 1, (), "one is small"), Problem("broken", "excluded", 40, items, "40 are broken")]
+    names = "  0.png, 1.png, 2.png, 3.png, 4.png, … 35 more"
+    assert summary.problem_lines(problems) == ["excluded: 40 are broken", names, "odd: one is small"]
 
 
 def test_answers_are_counted() -> None:

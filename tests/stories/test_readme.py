@@ -46,7 +46,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_readme_runs(number: int, place: Path) -> None:
     done = subprocess.run(STEPS[number], cwd=place, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stderr == ""
+    is_python = STEPS[number][1] == "-c"  # which tells its progress on stderr, so that stdout is the caller's
+    assert "Warning" not in done.stderr if is_python else done.stderr == ""
 
 
 @pytest.mark.parametrize("text", [text for kind, text in BLOCKS if kind == "yaml"])

@@ -56,7 +56,7 @@ class ImageSizes:
 
     width: tuple[int, int, int]
     height: tuple[int, int, int]
-    modes: dict[str, int] = field(default_factory=dict)
+    modes: dict[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Facts:
     class_counts: tuple[int, ...] = ()
     columns: tuple[Column, ...] = ()
     images: ImageSizes | None = None
-    given_split: dict[str, int] = field(default_factory=dict)
+    given_split: dict[str, int] = field(default_factory=dict[str, int])
     problems: tuple[Problem, ...] = ()
     guesses: tuple[Guess, ...] = ()
 

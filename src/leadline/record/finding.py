@@ -14,7 +14,7 @@ class Control:
     """What to do about it: a sentence, and the recipe keys that do it."""
 
     text: str
-    set: dict[str, Any] = field(default_factory=dict)
+    set: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Finding:
     control: Control
     step: int | None = None
     where: str | None = None
-    evidence: dict[str, Any] = field(default_factory=dict)
+    evidence: dict[str, Any] = field(default_factory=dict[str, Any])
     probe: dict[str, Any] | None = None
 
     def to_dict(self) -> dict[str, Any]:
