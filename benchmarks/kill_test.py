@@ -121,7 +121,7 @@ def _kill_runs(
             if aimed:
                 kill = _kill_in_save(process, run, number=chance.randint(1, 6), wait_s=chance.uniform(0.0, SAVE_S))
             else:
-                kill = _kill_after(process, run, wait_s=chance.uniform(0.0, ready_s + 2 * train_s / len(aims)))
+                kill = _kill_after(process, run, wait_s=chance.uniform(ready_s / 4, ready_s + train_s / 4))
             if kill is None:
                 break
             kills.append(kill)
