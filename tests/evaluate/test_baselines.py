@@ -141,7 +141,6 @@ def test_the_verdict_is_on_the_score_the_user_put_first() -> None:
     assert "reaches macro_f1" in verdict(network, found, task=data.task)
 
 
-def test_a_network_without_finite_outputs_has_no_winner() -> None:
-    broken = skilled(60, skill=2.0, seed=0)
-    broken = replace(broken, outputs={"probabilities": np.full((60, 3), np.nan)})
-    assert isinstance(judged(broken, rivals()), str)
+def test_a_network_without_finite_outputs_is_not_judged() -> None:
+    broken = replace(skilled(60, skill=2.0, seed=0), outputs={"probabilities": np.full((60, 3), np.nan)})
+    assert "no numbers" in judged(broken, rivals(linear=1.0))

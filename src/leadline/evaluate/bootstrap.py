@@ -78,6 +78,8 @@ def difference(first: Predictions, second: Predictions, *, metric_name: str, see
     """The paired difference of one metric; None where it is not defined. Both must hold the same examples in the same order."""
     if not np.array_equal(first.index, second.index):
         raise ValueError("a paired difference needs the same examples in the same order")
+    if not (first.is_finite and second.is_finite):
+        return None
     part = metric(metric_name)
     one, two = part.score(first.scored, first.truth), part.score(second.scored, second.truth)
     if one is None or two is None:

@@ -18,6 +18,8 @@ def verdict(network: Predictions, baselines: Mapping[str, Baseline], *, task: Ta
 
     When the first metric cannot tell and another that looks at the whole ranking (roc_auc) can, that one speaks too.
     """
+    if not network.is_finite:
+        return "some of the network's outputs are no numbers, so it cannot be held against anything simpler."
     scored = [name for baseline in baselines.values() for name in baseline.scores if name != "loss"]
     first = metric_name or next(iter(scored), task.metrics[0])
     text, decided = _judge(network, baselines, name=first)

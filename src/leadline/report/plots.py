@@ -73,11 +73,13 @@ def draw_plot(path: Path, *draws: Callable[[Axes], None]) -> Path:
 
 
 def draw_line(axes: Axes, line: Points, *, label: str, colour: str, **style: Any) -> None:
+    """Draw one curve, if it has any point. style: what matplotlib\'s plot takes."""
     if line:
         axes.plot([x for x, _ in line], [y for _, y in line], label=label, color=colour, **{"lw": 1.6, **style})
 
 
 def finish(axes: Axes, title: str, y: str) -> None:
+    """Name the drawing and its axes; a legend where curves have names."""
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
     axes.set_xlabel("step")
     axes.set_ylabel(y)

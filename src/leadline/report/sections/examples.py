@@ -76,12 +76,9 @@ class Pictures:
     def __init__(self, folder: Path, budget: int) -> None:
         self.folder, self.left = folder, budget
         self.taken = self.left_out = 0
-        self._known: dict[int, str] = {}
 
     def take(self, index: int) -> str | None:
         """The picture of one example for an img tag; None when there is none or no room is left."""
-        if index in self._known:
-            return self._known[index]
         try:
             raw = (self.folder / f"{index}.png").read_bytes()
         except OSError:
@@ -92,7 +89,6 @@ class Pictures:
             return None
         self.left -= len(address)
         self.taken += 1
-        self._known[index] = address
         return address
 
 
