@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from leadline.base.errors import LeadlineError
 from leadline.train.checkpoint import Checkpoints
 from leadline.train.meter import Journal
 from leadline.train.state import Moving, Place, put_best
@@ -28,10 +29,20 @@ class Keeper:
         """
         self.count_seconds()
         if self.checkpoints is not None:
-            tensors, state = self.moving.gather(self.place, journal=self.journal.offset())
-            if self.moving.world.is_main:
-                self.checkpoints.save(self.place.step, tensors, state, best=best)
+            self._save(self.checkpoints, best=best)
         self.saved_at = time.perf_counter()
+
+    def _save(self, checkpoints: Checkpoints, *, best: bool) -> None:
+        world, saved = self.moving.world, 0.0
+        tensors, state = self.moving.gather(self.place, journal=self.journal.offset())
+        try:
+            if world.is_main:
+                checkpoints.save(self.place.step, tensors, state, best=best)
+            saved = 1.0
+        finally:  # nobody goes on, or ends, before it stands
+            (saved,) = world.told([saved])
+        if not saved:
+            raise LeadlineError("LL008", "the first process could not save the state; its own words say why")
 
     def count_seconds(self) -> float:
         """Seconds of training so far, over all starts of the run."""

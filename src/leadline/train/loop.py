@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
-from leadline.base.errors import InputError, Stopped
+from leadline.base.errors import InputError, LeadlineError, Stopped
 from leadline.record.batch import Batch
 from leadline.tasks.task import Task
 from leadline.train import generators
@@ -92,12 +94,13 @@ def fit(
         optimizers = {"model": optimizers}
     moving = _moving(model, task, settings, optimizers=optimizers, precision=precision, device=device, world=world)
     place = Place(parts=settings.accumulate)
+    _agree(world, state)
     if state is None:
         _begin(moving, settings)
     else:
         place = moving.restore(state.tensors, state.state)
-        if world.is_main:
-            journal.cut(state.state["journal"])
+    if world.is_main:
+        journal.cut(0 if state is None else state.state["journal"])  # a run killed before its first save begins again
     training = Training(
         task,
         batches,
@@ -242,11 +245,18 @@ class Training:
             if world.is_main:
                 scores = self.validate(self.moving.model)
                 self.journal.write([{"step": place.step, "epoch": place.epoch + 1, "split": "val", **scores}])
-        name, _ = self.task.best
-        (score,) = world.told([scores[name] if world.is_main else 0.0])
+        (score,) = world.told([self._judged(scores) if world.is_main else 0.0])
         if self.moving.plateau.see(score):
             self.accidents.tell({"kind": "plateau", "step": place.step, "factor": self.moving.plateau.factor})
         return scores, self.moving.progress.see(score, step=place.step)
+
+    def _judged(self, scores: dict[str, float]) -> float:
+        """The score that picks the best weights."""
+        name, _ = self.task.best
+        if name not in scores:
+            given = ", ".join(scores) or "no score"
+            raise LeadlineError("LL023", f"task '{self.task.name}' picks the best by '{name}', and validation gave {given}")
+        return scores[name]
 
 
 def _check(model: nn.Module, settings: TrainSpec, *, validate: Validate | None) -> None:
@@ -289,10 +299,18 @@ def _moving(
 
 
 def _begin(moving: Moving, settings: TrainSpec) -> None:
-    """A fresh start of several processes: the same weights, and dropout that draws differently in each."""
-    if moving.world.size > 1:
-        moving.world.share(moving.model)
-        torch.manual_seed(settings.seed + (moving.world.rank + 1) * 2**32)
+    """A fresh start: equal settings draw equally; of several processes each has the same weights and dropout that draws differently."""
+    moving.world.share(moving.model)
+    random.seed(settings.seed)
+    np.random.seed(settings.seed)
+    torch.manual_seed(settings.seed + moving.world.rank * 2**32)
+
+
+def _agree(world: World, state: Saved | None) -> None:
+    """Refuse to begin at different steps: processes that see different files would wait for each other for ever."""
+    step = -1 if state is None else state.step
+    if world.tally([step, step**2]) != [world.size * step, world.size * step**2]:
+        raise LeadlineError("LL038", f"process {world.rank} would go on at step {step}, others elsewhere", where="checkpoints")
 
 
 def _stopped(step: int, *, of: int) -> Stopped:

@@ -11,6 +11,7 @@ from torch import nn
 
 from leadline.base.errors import InputError
 from leadline.models import adapt
+from leadline.train.fused import Fused
 from leadline.train.settings import OptimizerSpec
 
 FUSED = {"sgd", "adagrad", "adam", "adamw"}  # one kernel for all parameters: on a small net a third of the time, also on CPUs
@@ -35,6 +36,7 @@ class Optimizers:
         self.optimizers = tuple(optimizers)
         self.parameters = parameters
         self.fused = fused
+        self._steps = tuple(Fused(optimizer) for optimizer in self.optimizers)
         self.names: dict[torch.Tensor, str] = {parameter: name for name, parameter in parameters.items()}
 
     @property
@@ -50,14 +52,15 @@ class Optimizers:
 
     def step(self, skip: torch.Tensor | None = None) -> None:
         """One step of all. skip: scalar on the device; where it is 1 nothing moves, decided without waiting (fused optimizers only)."""
+        if skip is None:
+            for fused in self._steps:
+                fused.step()
+            return
         for optimizer in self.optimizers:
-            if skip is None:
-                optimizer.step()
-            else:
-                _prime_momentum(optimizer)
-                optimizer.found_inf = skip  # type: ignore[attr-defined]  # torch's own protocol for a step decided on the device
-                optimizer.step()
-                del optimizer.found_inf  # type: ignore[attr-defined]
+            _prime_momentum(optimizer)
+            optimizer.found_inf = skip  # type: ignore[attr-defined]  # torch's own protocol for a step decided on the device
+            optimizer.step()
+            del optimizer.found_inf  # type: ignore[attr-defined]
 
     def zero_grad(self) -> None:
         """Forget all gradients."""
@@ -87,6 +90,7 @@ class Optimizers:
             for parameter in (each for group in optimizer.param_groups for each in group["params"]):
                 stored = entries[self.names[parameter]]
                 optimizer.state[parameter] = {kind: _placed(kind, value, parameter, fused=fused) for kind, value in stored.items()}
+        self._forget_lists()
 
     def match_layout(self) -> None:
         """Give states their parameters' memory layout, after that has changed: fused kernels pair them by address."""
@@ -94,6 +98,7 @@ class Optimizers:
         for parameter, kind, value in list(self._states()):
             if isinstance(value, torch.Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
                 states[parameter][kind] = torch.empty_like(parameter, dtype=value.dtype, requires_grad=False).copy_(value)
+        self._forget_lists()
 
     def table(self) -> str:
         """The parameter groups as text, one line each."""
@@ -104,6 +109,10 @@ class Optimizers:
             lines.append(f"{row}  {group['names'][0]}")
         return "\n".join(lines)
 
+    def _forget_lists(self) -> None:
+        for fused in self._steps:
+            fused.forget()
+
     def _states(self) -> Iterator[tuple[torch.Tensor, str, Any]]:
         """Each (parameter, kind, value) that an optimizer keeps."""
         for optimizer in self.optimizers:
@@ -111,10 +120,11 @@ class Optimizers:
                 yield from ((parameter, kind, value) for kind, value in entries.items())
 
 
-def build_optimizers(model: nn.Module, settings: OptimizerSpec, *, device: torch.device) -> Optimizers:
+def build_optimizers(model: nn.Module, settings: OptimizerSpec, *, device: torch.device, prefix: str = "") -> Optimizers:
     """The optimizers that resolved `settings` (no "auto") ask for, on the device of `model`.
 
-    Weight decay skips norms and biases. muon takes hidden matrices, AdamW the rest.
+    Weight decay skips norms and biases. muon takes hidden matrices, AdamW the rest. prefix: "generator.", where `model` is that part of a
+    larger one and its parameters are to have the larger one's names.
     Raises InputError LL022 when muon finds no hidden matrix, LL030 for nesterov without momentum.
     """
     if settings.name == "sgd" and settings.nesterov and settings.momentum == 0:
@@ -124,8 +134,8 @@ def build_optimizers(model: nn.Module, settings: OptimizerSpec, *, device: torch
             where="recipe, train.optimizer",
             help="set  train.optimizer.momentum=0.9, or leave nesterov out",
         )
-    parameters = dict(model.named_parameters())
-    groups = _groups(model, settings, tuple(parameters))
+    parameters = {prefix + name: parameter for name, parameter in model.named_parameters()}
+    groups = _groups(model, settings, prefix)
     algorithms = list(dict.fromkeys(group.algorithm for group in groups))
     fused = device.type in FUSED_DEVICES and all(name in FUSED for name in algorithms)
     built = [_build(name, _torch_groups(name, groups, parameters), settings, device) for name in algorithms]
@@ -134,7 +144,8 @@ def build_optimizers(model: nn.Module, settings: OptimizerSpec, *, device: torch
     return optimizers
 
 
-def _groups(model: nn.Module, settings: OptimizerSpec, names: tuple[str, ...]) -> list[Group]:
+def _groups(model: nn.Module, settings: OptimizerSpec, prefix: str) -> list[Group]:
+    names = [name for name, _ in model.named_parameters()]
     decayed = adapt.decays(model)
     # Depths are asked for only where they matter, so that a module without stages can be trained as well.
     scales = dict.fromkeys(names, 1.0) if settings.depth_decay == 1 else adapt.depth_scales(model, settings.depth_decay)
@@ -143,7 +154,7 @@ def _groups(model: nn.Module, settings: OptimizerSpec, names: tuple[str, ...]) -
     for name in names:
         algorithm = settings.name if settings.name != "muon" or name in matrices else "adamw"
         decay = _resolved(settings.weight_decay) if name in decayed else 0.0
-        sorted_out.setdefault((algorithm, scales[name], decay), []).append(name)
+        sorted_out.setdefault((algorithm, scales[name], decay), []).append(prefix + name)
     return [Group(*key, names=tuple(found)) for key, found in sorted_out.items()]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from leadline.base.errors import InputError, LeadlineError
+from leadline.base.errors import InputError
 from leadline.train import generators
 from leadline.train.distributed import World
 from leadline.train.ema import Average
@@ -103,12 +103,12 @@ def put_best(model: nn.Module, tensors: Tensors) -> None:
 
 @torch.no_grad()
 def put_weights(model: nn.Module, tensors: Tensors) -> None:
-    """Copy weights and buffers in place. Raises LeadlineError LL012 when they are another model's."""
+    """Copy weights and buffers in place. Raises InputError LL012 when they are another model's."""
     for name, tensor in _weights(model):
         stored = tensors.get(name)
         if stored is None or stored.shape != tensor.shape:
             found = "absent" if stored is None else f"of shape {tuple(stored.shape)}"
-            raise LeadlineError(
+            raise InputError(
                 "LL012",
                 f"the checkpoint goes with another model: '{name}' has shape {tuple(tensor.shape)} here and is {found} there",
                 help="go on with the recipe that the run was started with",

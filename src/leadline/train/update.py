@@ -54,14 +54,12 @@ class Updater:
         self.scaler = scaler
         self.skip: torch.Tensor | None = None
         self._trip = torch.full((), -1, device=device) if on_device else None
-        self._wide = torch.float32 if device.type == "mps" else torch.float64  # Apple's GPUs have no float64
 
     def apply(self, optimizers: Optimizers, gradients: Gradients, *, step: int) -> Made:
         """Make step number `step` of these optimizers, or leave it out."""
         norms = torch.stack(torch._foreach_norm(gradients.tensors))
-        norm = torch.linalg.vector_norm(norms, dtype=self._wide)
         decide = self._decide_here if self._trip is None else self._decide_on_device
-        made = decide(optimizers, gradients, norms, norm, step)
+        made = decide(optimizers, gradients, norms, step)
         if self.scaler is not None:
             self.scaler.update()
         return made
@@ -75,10 +73,10 @@ class Updater:
             return first
         return step if self._scale_is_lost() else None
 
-    def _decide_here(self, optimizers: Optimizers, gradients: Gradients, norms: torch.Tensor, norm_: torch.Tensor, step: int) -> Made:
+    def _decide_here(self, optimizers: Optimizers, gradients: Gradients, norms: torch.Tensor, step: int) -> Made:
         """Look at norm and loss on the host, then clip and step, or not."""
         del step
-        norm, loss_is_finite = float(norm_), math.isfinite(float(gradients.loss))
+        norm, loss_is_finite = math.hypot(*norms.tolist()), math.isfinite(gradients.loss.item())
         if not (loss_is_finite and math.isfinite(norm)):
             # Under fp16 gradients that overflow are how the scale is found; a bad loss, or a scale of nearly 0, is a real fault.
             tripped = self.scaler is None or not loss_is_finite or self._scale_is_lost()
@@ -89,9 +87,10 @@ class Updater:
         optimizers.step()
         return Made(norms, norm, norm * share)
 
-    def _decide_on_device(self, optimizers: Optimizers, gradients: Gradients, norms: torch.Tensor, norm: torch.Tensor, step: int) -> Made:
+    def _decide_on_device(self, optimizers: Optimizers, gradients: Gradients, norms: torch.Tensor, step: int) -> Made:
         """The same without waiting: the optimizers are handed a flag, and once tripped it stays up."""
         assert self._trip is not None
+        norm = torch.linalg.vector_norm(norms, dtype=torch.float64)
         finite = norm.isfinite()
         bad = ~gradients.loss.isfinite() if self.scaler is not None else ~(finite & gradients.loss.isfinite())
         self._trip = torch.where(bad & (self._trip < 0), step, self._trip)
