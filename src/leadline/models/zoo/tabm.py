@@ -41,7 +41,7 @@ class TabM(Model):
         """Share of the hidden features that each training step blanks."""
         embedding: int = Field(default=16, ge=1, le=256)
         """Features that each number becomes."""
-        bins: int = Field(default=48, ge=2, le=512)
+        bins: int = Field(default=64, ge=2, le=512)
         """Most pieces of the piecewise-linear map of a number; fewer where the data has fewer distinct quantiles."""
 
     @classmethod
