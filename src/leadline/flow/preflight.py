@@ -218,7 +218,8 @@ def eval_mode(rig: Rig) -> Asked:
     rows = rig.prepared.split.val[: rig.at_once]
     if not len(rows):
         return Answer("not examined", {"reason": "there are no validation examples"}), []
-    first, again, small = (_outputs(rig, rows, size=size) for size in (len(rows), len(rows), max(1, len(rows) // 7)))
+    sizes = (len(rows), len(rows), max(1, len(rows) // 7))
+    first, again, small = (_outputs(rig, rows, size=size, seed=seed) for seed, size in enumerate(sizes))
     repeated = float(np.abs(first - again).max())
     scale = max(1.0, float(np.abs(first).max()))
     resized = float(np.abs(first - small).max()) / scale
@@ -238,7 +239,8 @@ def eval_mode(rig: Rig) -> Asked:
     return Answer("no", evidence, blocks=True), [finding]
 
 
-def _outputs(rig: Rig, rows: np.ndarray, *, size: int) -> np.ndarray:
+def _outputs(rig: Rig, rows: np.ndarray, *, size: int, seed: int) -> np.ndarray:
+    torch.manual_seed(seed)  # another one for each pass: chance that is drawn in eval mode must not repeat itself
     found = predict_all(rig.model, rig.prepared.task, batches=rig.batches.sequential(rows, size))
     return found.scored.astype(np.float64)
 
@@ -267,7 +269,7 @@ def _short_run(rig: Rig, rows: np.ndarray, *, size: int, folder: Path, stop_afte
         asked += 1
         return asked == stop_after
 
-    torch.manual_seed(rig.recipe.train.seed if saved is None else rig.recipe.train.seed + 1)  # a resume must not lean on the seed
+    torch.manual_seed(rig.recipe.train.seed + 1)  # a resumed run must take its generators from the checkpoint, and not from here
     fit(
         model,
         rig.prepared.task,

@@ -13,6 +13,7 @@ from leadline.base.find import find, names
 from leadline.data.pictures import ImagePreparer
 from leadline.data.prepare import Preparer
 from leadline.data.rows import RowPreparer
+from leadline.data.settings import AugmentSpec
 from leadline.data.source import Examples, recognise
 from leadline.data.split import Split, split
 from leadline.flow import defaults
@@ -151,6 +152,8 @@ def _fits(recipe: Recipe, task: Task, *, num_train: int) -> None:
             where="recipe, train",
             help=f"train.accumulate={size}",
         )
+    if isinstance(recipe.train.augment, AugmentSpec) and Images not in task.takes:
+        raise InputError("LL030", f"train.augment changes images, and task '{task.name}' has none", where="train.augment", help="train.augment=none")
     metrics = recipe.evaluate.metrics
     for name in () if metrics == "auto" else metrics:
         needs = find("evaluate.metrics", name).needs

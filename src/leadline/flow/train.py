@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -56,15 +57,15 @@ def resume(folder: Path, *, allow_change: bool = False, say: Say) -> Path:
     if found.read("run.json")["status"] == "finished":
         say(f"{found.folder} is finished: nothing is left to do")
         return found.folder
-    recipe = recipes.read(found.folder / "recipe.yaml")
-    if recipe.data.source is None:
-        raise InputError("LL012", f"{folder} was trained on objects in memory, which are gone", where=str(folder), help="train again")
-    prepared = prepare(recipe, device=found.read("run.json")["device"])
+    is_main = int(os.environ.get("RANK", "0")) == 0
+    run = Run.take(folder) if is_main else None  # before the data is read: a second process is refused at once
+    with _released_on_error(run):
+        recipe = recipes.read(found.folder / "recipe.yaml")
+        if recipe.data.source is None:
+            raise InputError("LL012", f"{folder} was trained on objects in memory, which are gone", where=str(folder), help="train again")
+        prepared = prepare(recipe, device=found.read("run.json")["device"])
     with joined(prepared) as world:
-        run = Run.take(folder) if world.is_main else None
-        return _carry_out(
-            prepared, run, world=world, say=say if world.is_main else _nothing, resumed=found.folder, allow_change=allow_change
-        )
+        return _carry_out(prepared, run, world=world, say=say if is_main else _nothing, resumed=True, allow_change=allow_change)
 
 
 def check(recipe: Recipe, *, device: str = "auto", say: Say) -> tuple[dict[str, Any], list[Any], bool]:
@@ -100,7 +101,7 @@ def _begin(prepared: Prepared, *, out: Path | None, command: str) -> Run:
 
 
 def _carry_out(
-    prepared: Prepared, run: Run | None, *, world: World, say: Say, resumed: Path | None = None, allow_change: bool = False
+    prepared: Prepared, run: Run | None, *, world: World, say: Say, resumed: bool = False, allow_change: bool = False
 ) -> Path:
     """The run itself. run: None on the processes that do not write."""
     with _recorded(run, world) as folder, StopFlag() as stop:
@@ -113,6 +114,8 @@ def _carry_out(
             if run is not None:
                 _write_start(run, rig, tell=tell, allow_change=allow_change)
             checkpoints = Checkpoints(folder / "checkpoints")
+            if resumed and run is not None:
+                checkpoints.tidy()
             saved = checkpoints.newest() if resumed else None
             if saved is None:
                 _checked(rig, run, tell=tell)
@@ -251,6 +254,17 @@ def _recorded(run: Run | None, world: World) -> Iterator[Path]:
         raise
     if run is not None:
         run.finish("finished")
+
+
+@contextmanager
+def _released_on_error(run: Run | None) -> Iterator[None]:
+    """A run that cannot be gone on with stays as it was, and free for others."""
+    try:
+        yield
+    except BaseException:
+        if run is not None:
+            run.release()
+        raise
 
 
 def _told_text(world: World, text: str) -> str:

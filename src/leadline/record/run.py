@@ -128,10 +128,14 @@ class Run:
         try:
             self.update(status=status)
         finally:
-            self.journal.close()
-            if self._lock is not None:
-                self._lock.release()
-                self._lock = None
+            self.release()
+
+    def release(self) -> None:
+        """Let go of the folder without a word in it."""
+        self.journal.close()
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
 
 def runs_in(folder: Path = HOME) -> list[Path]:
