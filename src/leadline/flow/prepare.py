@@ -153,7 +153,8 @@ def _fits(recipe: Recipe, task: Task, *, num_train: int) -> None:
             help=f"train.accumulate={size}",
         )
     if isinstance(recipe.train.augment, AugmentSpec) and Images not in task.takes:
-        raise InputError("LL030", f"train.augment changes images, and task '{task.name}' has none", where="train.augment", help="train.augment=none")
+        text = f"train.augment changes images, and task '{task.name}' has none"
+        raise InputError("LL030", text, where="train.augment", help="train.augment=none")
     metrics = recipe.evaluate.metrics
     for name in () if metrics == "auto" else metrics:
         needs = find("evaluate.metrics", name).needs
