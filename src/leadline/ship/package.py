@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from leadline.base.errors import InputError
@@ -79,7 +80,7 @@ def load(folder: Path, *, device: str = "cpu") -> Package:
             json.loads((folder / name).read_text()) for name in ("config.json", "preprocessor.json", "labels.json")
         )
         weights = load_file(folder / "model.safetensors")
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, SafetensorError) as error:
         raise InputError(
             "LL011", f"{folder} is damaged: {error}", where=str(folder), help="copy the folder again, or train again"
         ) from None
