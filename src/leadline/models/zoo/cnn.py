@@ -23,8 +23,8 @@ class CNN(Model):
     """A convolutional network of three blocks, each halving the image; then the strongest answer of each map, and a linear head.
 
     Made for small pictures (28 to 64 pixels) on a CPU: two and a half minutes of one core took it to 93 % on 60,000 clothes of
-    28 pixels. For colour pictures of 32 pixels take `resnet_small`, which has more layers and costs more; for photographs use a library's network with
-    `pretrained: true`.
+    28 pixels. For colour pictures of 32 pixels take `resnet_small`, which has more layers and costs more; for photographs
+    use a library's network with `pretrained: true`.
     """
 
     takes = (Images,)
