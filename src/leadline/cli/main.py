@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +16,10 @@ from leadline.base.find import module, names
 from leadline.base.nearest import did_you_mean
 from leadline.cli import refusal
 from leadline.cli.verb import GROUPS, Verb
+
+# Threads of torch that wait for each other spin by default, and on a machine that others use too one step then takes four to seven times
+# as long (measured with two threads on two busy cores). After this many rounds, some microseconds, they sleep. Read when torch is loaded.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 WITH_VALUE = ("--out", "--seed", "--device", "--format")
 ORDER = ("demo", "look", "new", "check", "train", "resume", "evaluate", "predict", "compare", "report", "card")
