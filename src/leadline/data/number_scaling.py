@@ -9,7 +9,7 @@ import numpy as np
 
 ROWS_PER_KNOT = 30  # as in the tabular benchmarks of rtdl and TabM: enough rows between two knots to be no noise
 MOST_KNOTS = 1000
-MOST_BINS = 48
+MOST_BINS = 64
 
 Kind = Literal["standard", "quantile", "none"]
 

@@ -21,6 +21,7 @@ GENERAL: dict[str, Any] = {
     "train.optimizer.lr": 1e-3,
     "train.optimizer.weight_decay": 0.01,
     "train.schedule.name": "one_cycle",
+    "train.schedule.warmup": 0.05,
     "train.early_stop": None,
 }
 

@@ -25,6 +25,7 @@ from leadline.train.measure import candidates_for, measure
 from leadline.train.optim import Optimizers, build_optimizers
 from leadline.train.precision import Precision, check_device
 from leadline.train.schedule import plan
+from leadline.train.threads import measure_threads
 
 ROWS_AT_ONCE = 1024  # examples per evaluation batch: rows of a table
 IMAGES_AT_ONCE = 256
@@ -84,13 +85,15 @@ def set_up(prepared: Prepared, *, folder: Path | None, world: World, say: Callab
     batch_size = _number(recipe.train.batch_size)
     batches = training_batches(prepared, recipe, store, rows=prepared.split.train, batch_size=batch_size, world=world)
     model = _network(prepared, recipe, device)
+    recipe, threads = _threads(prepared, recipe, model, batches=batches, device=device)
     recipe, precision, measured = _precision(prepared, recipe, model, batches=batches, device=device)
     precision.lay_out(model)
     world.share(model)
     optimizers = build_optimizers(model, recipe.train.optimizer, device=device)
     epochs, peak = _number(recipe.train.epochs), float(recipe.train.optimizer.lr)
     schedule = plan(recipe.train.schedule, steps=epochs * batches.steps, steps_per_epoch=batches.steps, peak=peak)
-    return Rig(prepared, recipe, device, world, store, batches, model, optimizers, [float(lr) for lr in schedule], precision, measured)
+    rates = [float(lr) for lr in schedule]
+    return Rig(prepared, recipe, device, world, store, batches, model, optimizers, rates, precision, {**threads, **measured})
 
 
 def training_batches(prepared: Prepared, recipe: Recipe, store: Store, *, rows: np.ndarray, batch_size: int, world: World) -> Batches:
@@ -126,6 +129,18 @@ def _network(prepared: Prepared, recipe: Recipe, device: torch.device) -> nn.Mod
     if spec.freeze == "backbone":
         adapt.freeze_backbone(model)
     return model.to(device)
+
+
+def _threads(
+    prepared: Prepared, recipe: Recipe, model: nn.Module, *, batches: Batches, device: torch.device
+) -> tuple[Recipe, dict[str, Any]]:
+    """Set torch's threads as the recipe says, or as measured on one real batch; a resumed run takes the number it was started with."""
+    threads, measured = recipe.train.threads, {}
+    if threads == "auto":
+        sample = batches.example_batch(min(_number(recipe.train.batch_size), len(prepared.split.train)))
+        threads, measured = measure_threads(model, prepared.task, sample, device=device)
+    torch.set_num_threads(threads)
+    return with_train(recipe, threads=threads), {"ms_by_threads": measured} if measured else {}
 
 
 def _precision(

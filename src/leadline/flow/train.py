@@ -303,9 +303,10 @@ def epoch_line(epoch: Epoch, rig: Rig) -> str:
 def _precision_words(rig: Rig) -> str:
     chosen = f"{rig.precision.name}{', channels-last' if rig.precision.channels_last else ''}"
     matmul = "" if rig.precision.matmul == "highest" else f", matmul {rig.precision.matmul}"
-    times = rig.measured.get("ms_per_step", {})
+    times = {**rig.measured.get("ms_by_threads", {}), **rig.measured.get("ms_per_step", {})}
     measured = ", ".join(f"{name} {time} ms" for name, time in times.items())
-    return f"{chosen}{matmul}" + (f" (measured per step: {measured})" if measured else "")
+    threads = f", {torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}" if rig.device.type == "cpu" else ""
+    return f"{chosen}{matmul}{threads}" + (f" (measured per step: {measured})" if measured else "")
 
 
 def _nothing(text: str) -> None:

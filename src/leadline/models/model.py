@@ -31,7 +31,7 @@ class Model(ABC):
 
     @classmethod
     def suggest(cls, *, takes: Port, num_examples: int) -> dict[str, Any]:
-        """Training settings that suit it for this much data, as dotted recipe keys ("train.epochs"); what it leaves out has general defaults."""
+        """Training settings that suit it for this much data, as dotted recipe keys ("train.epochs"); others have general defaults."""
         return {}
 
     @classmethod

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import random
-import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any

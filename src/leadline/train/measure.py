@@ -56,14 +56,14 @@ def measure(model: nn.Module, task: Task, batch: Batch, *, device: torch.device,
     tried = tuple(candidates or candidates_for(batch, device))
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        trials = {precision: _trial(model, task, batch, precision=precision, device=device) for precision in tried}
+        trials = {precision: trial(model, task, batch, precision=precision, device=device) for precision in tried}
         times, losses = _times(trials, device)
     evidence = {_words(precision): _rounded(seconds) for precision, seconds in times.items()}
     best = _fastest(times, losses)
     return Choice(best.name, best.channels_last, best.matmul, evidence)
 
 
-def _trial(model: nn.Module, task: Task, batch: Batch, *, precision: Precision, device: torch.device) -> Callable[[], float]:
+def trial(model: nn.Module, task: Task, batch: Batch, *, precision: Precision, device: torch.device) -> Callable[[], float]:
     """One step of a copy as a function that gives its loss."""
     copied = copy.deepcopy(model).train(model.training)
     precision.lay_out(copied)
@@ -98,7 +98,7 @@ def _times(trials: dict[Precision, Callable[[], float]], device: torch.device) -
     while rounds < LEAST_ROUNDS or time.perf_counter() < end:
         for precision in (each for each in trials if each not in failed):
             torch.manual_seed(rounds)  # the same dropout for all, so that their losses can be compared
-            seconds, loss = _timed(trials[precision], device)
+            seconds, loss = timed(trials[precision], device)
             if seconds is None:
                 failed.add(precision)
             elif rounds == 0:
@@ -110,7 +110,7 @@ def _times(trials: dict[Precision, Callable[[], float]], device: torch.device) -
     return times, losses
 
 
-def _timed(step: Callable[[], float], device: torch.device) -> tuple[float | None, float]:
+def timed(step: Callable[[], float], device: torch.device) -> tuple[float | None, float]:
     start = time.perf_counter()
     try:
         loss = step()

@@ -26,6 +26,7 @@ def plan(settings: ScheduleSpec, *, steps: int, steps_per_epoch: int, peak: floa
 
 def warmup_steps(settings: ScheduleSpec, steps: int) -> int:
     """How many steps the rate rises: a share of all steps when below 1, a number of steps otherwise."""
+    assert settings.warmup != "auto", "resolved before training"
     rise = round(settings.warmup * steps) if settings.warmup < 1 else int(settings.warmup)
     if rise >= steps and settings.warmup >= 1:
         raise InputError(

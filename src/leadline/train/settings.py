@@ -70,6 +70,8 @@ class TrainSpec(Spec):
     """Memory layout of images."""
     matmul: Literal["auto", "highest", "medium"] = "auto"
     """Precision of float32 matrix products on this machine, as torch.set_float32_matmul_precision takes it."""
+    threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
+    """CPU threads; auto: all, or one where that is as fast, measured for a second. Results are equal to the bit for equal numbers only."""
     accumulate: int = Field(default=1, ge=1)
     """Micro-batches per step; the result equals the big batch of batch_size examples, cut into this many parts."""
     clip_norm: float | None = Field(default=1.0, gt=0)

@@ -57,6 +57,7 @@ class CNN(Model):
             "train.epochs": epochs_for(num_examples, seen=250_000, least=8, most=40),
             "train.batch_size": batch_for(num_examples, least=16, most=128),
             "train.optimizer.lr": 8e-3,
+            "train.schedule.warmup": 0.2,
         }
 
     @classmethod

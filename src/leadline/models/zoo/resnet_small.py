@@ -31,7 +31,7 @@ class ResNetSmall(Model):
     class Spec(Settings):
         """Settings of the small residual network."""
 
-        widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(default=(32, 64, 128, 256), min_length=2, max_length=8)
+        widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field(default=(24, 48, 96, 192), min_length=2, max_length=8)
         """Maps after the first convolution and of each stage; every one halves the image."""
         depth: int = Field(default=1, ge=1, le=64)
         """Residual blocks of each stage, two convolutions each."""
@@ -60,7 +60,8 @@ class ResNetSmall(Model):
         return {
             "train.epochs": epochs_for(num_examples, seen=250_000, least=10, most=60),
             "train.batch_size": batch_for(num_examples, least=16, most=128),
-            "train.optimizer.lr": 4e-3,
+            "train.optimizer.lr": 8e-3,
+            "train.schedule.warmup": 0.2,
         }
 
     @classmethod
