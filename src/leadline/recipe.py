@@ -15,7 +15,7 @@ from leadline.base.find import check_name, find, names
 from leadline.base.nearest import nearest
 from leadline.base.spec import Spec, Where
 from leadline.data.settings import DataSpec
-from leadline.train.settings import TrainSpec
+from leadline.training.settings import TrainSpec
 
 SHORT_KEYS = {
     "target": "data.target",

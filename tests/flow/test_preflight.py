@@ -11,7 +11,7 @@ from torch import nn
 from leadline.flow.preflight import preflight
 from leadline.flow.prepare import prepare
 from leadline.flow.setup import Rig, set_up
-from leadline.train.distributed import World
+from leadline.training.distributed import World
 
 from .made import digits, recipe_for, silent
 

@@ -13,7 +13,7 @@ from PIL import Image
 from leadline.report.figures import ticks
 from leadline.report.pictures import write_examples
 from leadline.report.plots import plot_schedule, write_plots
-from leadline.report.sections.curves import thinned
+from leadline.report.sections.curves import drawn, thinned
 
 from .made import classify, regress
 
@@ -42,6 +42,16 @@ def test_small_pictures_are_enlarged_and_large_ones_brought_down(tmp_path: Path)
         with Image.open(path) as picture:
             sizes[path.name] = picture.size
     assert sizes == {"3.png": (96, 96), "4.png": (80, 160), "5.png": (72, 96)}
+
+
+def test_a_noisy_curve_is_drawn_pale_with_its_means_on_top_and_a_rate_as_it_is() -> None:
+    line = [(float(i), float(i % 2)) for i in range(1000)]
+    (pale, steps), (strong, means) = drawn("train", line)
+    assert (pale, strong) == (True, False)
+    assert {y for _, y in steps} == {0.0, 1.0}
+    assert len(means) <= 150
+    assert {round(y, 1) for _, y in means} <= {0.4, 0.5, 0.6}
+    assert drawn("planned", line) == [(False, line)]
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=3000))

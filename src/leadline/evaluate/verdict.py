@@ -22,27 +22,31 @@ def verdict(network: Predictions, baselines: Mapping[str, Baseline], *, task: Ta
         return "some of the network's outputs are no numbers, so it cannot be held against anything simpler."
     scored = [name for baseline in baselines.values() for name in baseline.scores if name != "loss"]
     first = metric_name or next(iter(scored), task.metrics[0])
-    text, decided = _judge(network, baselines, name=first)
-    if decided or first == "roc_auc" or "roc_auc" not in scored:
-        return text
-    second, decided = _judge(network, baselines, name="roc_auc")
-    return f"{text} {second[0].upper()}{second[1:]}" if decided else text
+    rival = _best(network, baselines, name=first)
+    if rival is None:
+        return f"no baseline was measured on {first}, so nothing says what the network is worth beside simpler means."
+    if not rival[1].is_noise:
+        return _decided(*rival, name=first)
+    ranking = _best(network, baselines, name="roc_auc") if "roc_auc" in scored else None
+    if ranking is None or ranking[1].is_noise:
+        return f"{_noise(*rival, name=first)} The simpler one costs less."
+    ahead = "the network" if ranking[1].first_is_better else WORDS[ranking[0]]
+    return f"{_noise(*rival, name=first)} By roc_auc {ahead} is ahead: {_pair(*ranking)}."
 
 
-def _judge(network: Predictions, baselines: Mapping[str, Baseline], *, name: str) -> tuple[str, bool]:
-    """(sentence, whether a difference is real) against the best baseline on one metric."""
-    best = _best(network, baselines, name=name)
-    if best is None:
-        return f"no baseline was measured on {name}, so nothing says what the network is worth beside simpler means", False
-    rival, gap = best
-    own, theirs = gap.first, gap.second
-    pair = f"{WORDS[rival]} reaches {name} {shown(theirs)}, the network {shown(own)}"
-    if gap.is_noise:
-        margin = f"the 95 % interval of the difference, {shown(gap.low)} to {shown(gap.high)}, holds 0"
-        return f"within noise: {pair} ({margin}). The simpler one costs less.", False
+def _pair(rival: str, gap: Difference) -> str:
+    return f"{shown(gap.first)} for the network, {shown(gap.second)} for {WORDS[rival]}"
+
+
+def _noise(rival: str, gap: Difference, *, name: str) -> str:
+    margin = f"the 95 % interval of the difference, {shown(gap.low)} to {shown(gap.high)}, holds 0"
+    return f"within noise on {name}: {_pair(rival, gap)} ({margin})."
+
+
+def _decided(rival: str, gap: Difference, *, name: str) -> str:
     if gap.first_is_better:
-        return f"the network wins here: it reaches {name} {shown(own)}, {WORDS[rival]} {shown(theirs)}.", True
-    return f"{HEADS[rival]}: {pair}.", True
+        return f"the network wins here: it reaches {name} {shown(gap.first)}, {WORDS[rival]} {shown(gap.second)}."
+    return f"{HEADS[rival]}: {WORDS[rival]} reaches {name} {shown(gap.second)}, the network {shown(gap.first)}."
 
 
 def _best(network: Predictions, baselines: Mapping[str, Baseline], *, name: str) -> tuple[str, Difference] | None:
@@ -61,4 +65,6 @@ def _best(network: Predictions, baselines: Mapping[str, Baseline], *, name: str)
 
 def shown(value: float) -> str:
     """A score in three or four digits: 0.927, 43,812, -0.012."""
+    if 0.9995 <= abs(value) < 1:
+        return f"{value:.5f}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3f}" if abs(value) < 10 else f"{value:.4g}"

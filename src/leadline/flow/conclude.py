@@ -30,7 +30,7 @@ from leadline.report.report import write_report
 from leadline.ship import package
 from leadline.ship.package import Package
 from leadline.tasks.classification import Classification
-from leadline.train.loop import Fitted
+from leadline.training.loop import Fitted
 
 PARITY_ROWS = 64  # examples that go from raw input through the stored package
 

@@ -10,7 +10,7 @@ from leadline.recipe import Recipe
 from leadline.record.facts import Guess
 from leadline.record.ports import Images, Port
 from leadline.tasks.task import Task
-from leadline.train.settings import EarlyStopSpec
+from leadline.training.settings import EarlyStopSpec
 
 SMALL_IMAGE = 40  # pixels a side: up to here a network for 28- and 32-pixel pictures sees the whole object
 

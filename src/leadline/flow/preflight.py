@@ -20,9 +20,9 @@ from leadline.evaluate.undisturbed import generators_kept
 from leadline.flow.overfit import Overfit, learn_by_heart, loss_at_start
 from leadline.flow.setup import Rig, copy_of
 from leadline.record.finding import QUESTIONS, Answer, Control, Finding, worst_first
-from leadline.train.checkpoint import Checkpoints, Saved
-from leadline.train.loop import fit
-from leadline.train.meter import Silent
+from leadline.training.checkpoint import Checkpoints, Saved
+from leadline.training.loop import fit
+from leadline.training.meter import Silent
 
 TRIAL_STEPS = 4  # of the resume test: two before the stop, two after it
 TRIAL_BATCH = 16

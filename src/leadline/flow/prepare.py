@@ -62,6 +62,7 @@ def prepare(recipe: Recipe, *, device: str) -> Prepared:
     preparer = preparer_for(examples.facts).fit(examples, parts.train, recipe.data)
     resolved, chosen = defaults.resolve(recipe, task, preparer.gives, num_train=len(parts.train))
     build.validate(resolved.model.name, model_options(resolved), "recipe, model")
+    build.check_ports(resolved.model.name, takes=preparer.gives, gives=task.gives)
     guesses = (guess, *examples.facts.guesses, *task_guess, *parts.guesses, *getattr(preparer, "guesses", ()), *chosen)
     resolved = resolved.model_copy(update={"task": kind.name, "data": resolved.data.model_copy(update={"target": examples.facts.target})})
     return Prepared(resolved, examples, parts, task, preparer, task.encode(_targets(examples)), device, guesses)

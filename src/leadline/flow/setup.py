@@ -20,12 +20,12 @@ from leadline.flow.prepare import Prepared, model_options, with_train
 from leadline.models import adapt, build
 from leadline.recipe import Recipe
 from leadline.record.ports import Classes
-from leadline.train.distributed import World
-from leadline.train.measure import candidates_for, measure
-from leadline.train.optim import Optimizers, build_optimizers
-from leadline.train.precision import Precision, check_device
-from leadline.train.schedule import plan
-from leadline.train.threads import measure_threads
+from leadline.training.distributed import World
+from leadline.training.measure import candidates_for, measure
+from leadline.training.optim import Optimizers, build_optimizers
+from leadline.training.precision import Precision, check_device
+from leadline.training.schedule import plan
+from leadline.training.threads import measure_threads
 
 ROWS_AT_ONCE = 1024  # examples per evaluation batch: rows of a table
 IMAGES_AT_ONCE = 256

@@ -27,11 +27,11 @@ from leadline.record.fingerprint import differences, fingerprint, refuse_change
 from leadline.record.run import Run
 from leadline.record.sink import Feed
 from leadline.report.plots import plot_schedule
-from leadline.train.checkpoint import Checkpoints
-from leadline.train.distributed import World, start
-from leadline.train.loop import fit
-from leadline.train.signals import StopFlag
-from leadline.train.watchers import Epoch
+from leadline.training.checkpoint import Checkpoints
+from leadline.training.distributed import World, start
+from leadline.training.loop import fit
+from leadline.training.signals import StopFlag
+from leadline.training.watchers import Epoch
 
 Say = Callable[[str], None]
 

@@ -55,7 +55,7 @@ def build(name: str, options: dict[str, Any], takes: Port, gives: Port, *, seed:
     """
     part, variant = resolve(name)
     spec = validate(name, options, "model")
-    _check_ports(name, part, takes=takes, gives=gives)
+    check_ports(name, takes=takes, gives=gives)
     if pretrained:
         spec = _with_published_weights(name, spec, variant)
     import torch
@@ -109,7 +109,9 @@ def _unknown(name: str) -> InputError:
     return InputError("LL023", f"there is no model '{name}'", where="model", help=did_you_mean(name, [*own, *libraries], else_say=known))
 
 
-def _check_ports(name: str, part: type[Model], *, takes: Port, gives: Port) -> None:
+def check_ports(name: str, *, takes: Port, gives: Port) -> None:
+    """Refuse, with InputError LL030 that lists the fitting models, one that does not take or give what is asked."""
+    part, _ = resolve(name)
     if isinstance(takes, part.takes) and isinstance(gives, part.gives):
         return
     fitting = [each for each in names(SHELF) if isinstance(takes, find(SHELF, each).takes) and isinstance(gives, find(SHELF, each).gives)]

@@ -13,7 +13,7 @@ from leadline.record.counts import reliability
 from leadline.record.files import write_atomic
 from leadline.report.folder import RunFolder, read_run
 from leadline.report.sections.classes import class_names, matrix_of
-from leadline.report.sections.curves import Points, clipped, planned, points, thinned
+from leadline.report.sections.curves import Points, clipped, drawn, planned, points, thinned
 from leadline.report.sections.values import pairs_of
 
 if TYPE_CHECKING:
@@ -73,9 +73,10 @@ def draw_plot(path: Path, *draws: Callable[[Axes], None]) -> Path:
 
 
 def draw_line(axes: Axes, line: Points, *, label: str, colour: str, **style: Any) -> None:
-    """Draw one curve, if it has any point. style: what matplotlib\'s plot takes."""
-    if line:
-        axes.plot([x for x, _ in line], [y for _, y in line], label=label, color=colour, **{"lw": 1.6, **style})
+    """Draw one curve, if it has any point; a noisy one pale, with its means on top. style: what matplotlib\'s plot takes."""
+    for faint, part in drawn(label, line):
+        looks = {"lw": 0.8, "alpha": 0.28} if faint else {"label": label, "lw": 1.6, **style}
+        axes.plot(*zip(*part, strict=True), color=colour, **looks)
 
 
 def finish(axes: Axes, title: str, y: str) -> None:

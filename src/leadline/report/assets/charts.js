@@ -40,6 +40,7 @@
   function options(chart, holder) {
     const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line"), width: 1 }, ticks: { stroke: colour("--line"), width: 1, size: 4 }, font: "12px system-ui, sans-serif" };
     const values = holder.parentElement.querySelectorAll("[data-value]");
+    const strong = chart.series.flatMap((line, i) => (line.faint ? [] : [i + 1]));
     const marked = best != null && (chart.id === "loss" || chart.id === "metric");
     return {
       width: Math.max(240, holder.clientWidth), height: holder.clientHeight, legend: { show: false },
@@ -47,13 +48,13 @@
       scales: { x: { time: false }, y: chart.log ? { distr: 3 } : { range: (u, low, high) => { const room = (high - low || Math.abs(high) || 1) * 0.06; return [low >= 0 && low - room < 0 ? 0 : low - room, high + room]; } } },
       axes: [{ ...axis, size: 30, values: (u, ticks) => ticks.map((v) => (v === Math.round(v) ? short(v) : "")) }, { ...axis, size: 54, values: (u, ticks) => ticks.map(short), ...(chart.log ? tens(axis) : {}) }],
       series: [{}, ...chart.series.map((line, i) => ({
-        label: line.label, stroke: colour("--" + line.colour), width: chart.log ? 1.3 : i ? 2.2 : 1.8, spanGaps: true,
+        label: line.label, stroke: colour("--" + line.colour), alpha: line.faint ? 0.28 : 1, width: line.faint ? 1 : chart.log ? 1.5 : 2, spanGaps: true,
         dash: chart.id === "rate" && line.label === "used" ? [2, 5] : undefined,
-        points: { show: line.x.length < 40, size: 5, fill: colour("--" + line.colour) },
+        points: { show: line.x.length < 40 && !line.faint, size: 5, fill: colour("--" + line.colour) },
       }))],
       hooks: {
         draw: marked ? [bestMark] : [],
-        setCursor: [(u) => values.forEach((cell, i) => { cell.textContent = u.cursor.idx == null ? "" : short(near(u, i + 1)); })],
+        setCursor: [(u) => values.forEach((cell, k) => { cell.textContent = u.cursor.idx == null ? "" : short(near(u, strong[k])); })],
       },
     };
   }

@@ -25,7 +25,7 @@ def _row(question: str, answer: dict[str, Any], *, missing: str) -> dict[str, An
     evidence = answer.get("evidence")
     if not answer:
         evidence = missing
-    pairs = [(str(key).replace("_", " "), plain(value)) for key, value in evidence.items()] if isinstance(evidence, dict) else []
+    pairs = [(str(key).replace("_", " "), _said(value)) for key, value in evidence.items()] if isinstance(evidence, dict) else []
     return {
         "question": question,
         "answer": said,
@@ -34,6 +34,10 @@ def _row(question: str, answer: dict[str, Any], *, missing: str) -> dict[str, An
         "text": "" if isinstance(evidence, dict) else plain(evidence),
         "pairs": pairs,
     }
+
+
+def _said(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else "not asked" if value is None else plain(value)
 
 
 def findings(run: RunFolder) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -12,6 +13,12 @@ from leadline.report.words import is_number, lower_is_better, main_metric, numbe
 # Points of one curve: more than a screen has columns, and small enough for a page of 2 MB.
 MOST_POINTS = 1200
 
+# Points of a curve without its noise: enough for every turn that a person would speak of.
+EVEN_POINTS = 150
+# Curves drawn through every point: a rate has corners that mean something, and a validation score is one decision.
+EXACT = frozenset({"validation", "planned", "used"})
+# Charts that show no single steps behind the evened curve: too many curves, or nothing to learn from the noise.
+CALM = frozenset({"layers", "speed"})
 # Layers whose gradient norm is drawn: as many as the eye tells apart.
 MOST_LAYERS = 6
 # Names of the page's colours: the same word has the same colour in every chart.
@@ -32,14 +39,14 @@ def view(run: RunFolder) -> dict[str, Any]:
         _layers_chart(run),
         _chart("speed", "Examples per second", [("train", points(run, "examples_per_s", split="train"))]),
     ]
-    drawn = [chart for chart in charts if chart and chart["series"]]
+    shown = [chart for chart in charts if chart and chart["series"]]
     best = run.scores.get("best_step")
-    for chart in drawn:
+    for chart in shown:
         chart["summary"] = summary(chart, best)
-    names = {chart["id"] for chart in drawn}
+    names = {chart["id"] for chart in shown}
     wanted = {"loss": "Loss", "rate": "Learning rate", "norm": "Gradient norm"}
     return {
-        "charts": drawn,
+        "charts": shown,
         "best": best if is_number(best) else None,
         "missing": [title for key, title in wanted.items() if key not in names],
         "why": run.why("metrics.jsonl"),
@@ -65,28 +72,42 @@ def _layers_chart(run: RunFolder) -> dict[str, Any]:
     kept = [names[round(i * (len(names) - 1) / (MOST_LAYERS - 1))] for i in range(MOST_LAYERS)] if len(names) > MOST_LAYERS else names
     rows = [row for row in run.rows if row.get("split") == "train" and is_number(row.get("step"))]
     lines = [(name, [(row["step"], mapping(row.get("grad_norms")).get(name)) for row in rows]) for name in kept]
-    series = [(name, thinned([(x, y) for x, y in line if is_number(y) and y > 0], MOST_POINTS // 3)) for name, line in lines]
+    series = [(name, [(x, y) for x, y in line if is_number(y) and y > 0]) for name, line in lines]
     return _chart("layers", "Gradient norm by layer", series if len(names) > 1 else []) | {"log": True}
 
 
 def _chart(key: str, title: str, series: Iterable[tuple[str, Points]]) -> dict[str, Any]:
-    kept = [
-        {"label": label, "colour": COLOURS.get(label, PALETTE[i % len(PALETTE)]), "x": [x for x, _ in line], "y": [y for _, y in line]}
-        for i, (label, line) in enumerate(series)
-        if line
-    ]
+    kept = []
+    for i, (label, line) in enumerate(series):
+        look = {"label": label, "colour": COLOURS.get(label, PALETTE[i % len(PALETTE)])}
+        kept += [{**look, "faint": faint, **_columns(part)} for faint, part in drawn(label, line, calm=key in CALM)]
     return {"id": key, "title": title, "series": kept, "higher": False, "log": False}
 
 
+def drawn(label: str, line: Points, *, calm: bool = False) -> list[tuple[bool, Points]]:
+    """(is it pale, points) of each stroke of a curve: a noisy one is drawn pale, step by step, and its means on top."""
+    if not line:
+        return []
+    if label in EXACT or len(line) <= EVEN_POINTS:
+        return [(False, thinned(line))]
+    return [*([] if calm else [(True, thinned(line))]), (False, evened(line))]
+
+
+def _columns(line: Points) -> dict[str, list[float]]:
+    return {"x": [x for x, _ in line], "y": [y for _, y in line]}
+
+
+def evened(line: Points, most: int = EVEN_POINTS) -> Points:
+    """At most `most` points, each the mean of a stretch of neighbours: the way the curve goes without the noise of single steps."""
+    size = -(-len(line) // most) or 1
+    stretches = [line[start : start + size] for start in range(0, len(line), size)]
+    return [_short((part[len(part) // 2][0] if size > 1 else part[0][0], math.fsum(y for _, y in part) / len(part))) for part in stretches]
+
+
 def points(run: RunFolder, name: str, *, split: str) -> Points:
-    """(step, value) of one number of one side, thinned; what is no number leaves a gap."""
-    return thinned(
-        [
-            (row["step"], row[name])
-            for row in run.rows
-            if row.get("split") == split and is_number(row.get("step")) and is_number(row.get(name))
-        ]
-    )
+    """(step, value) of one number of one side; what is no number leaves a gap."""
+    rows = (row for row in run.rows if row.get("split") == split and is_number(row.get("step")))
+    return [(row["step"], row[name]) for row in rows if is_number(row.get(name))]
 
 
 def clipped(run: RunFolder) -> Points:
@@ -124,6 +145,7 @@ def _short(point: tuple[float, float]) -> tuple[float, float]:
 
 def summary(chart: dict[str, Any], best: Any) -> str:
     """One sentence: where each curve starts and ends."""
-    parts = [f"{line['label']} from {number(line['y'][0])} to {number(line['y'][-1])}" for line in chart["series"]]
+    strong = [line for line in chart["series"] if not line["faint"]]
+    parts = [f"{line['label']} from {number(line['y'][0])} to {number(line['y'][-1])}" for line in strong]
     marked = f"; best step {best:,}" if isinstance(best, int) and chart["id"] in ("loss", "metric") else ""
-    return f"{chart['title']} over {number(int(chart['series'][0]['x'][-1]))} steps: {'; '.join(parts)}{marked}."
+    return f"{chart['title']} over {number(int(strong[0]['x'][-1]))} steps: {'; '.join(parts)}{marked}."

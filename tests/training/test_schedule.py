@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leadline.base.errors import InputError
-from leadline.train.schedule import Plateau, plan
-from leadline.train.settings import ScheduleSpec
+from leadline.training.schedule import Plateau, plan
+from leadline.training.settings import ScheduleSpec
 
 NAMES = ("constant", "step", "cosine", "plateau", "one_cycle", "wsd")
 

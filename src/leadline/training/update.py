@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import torch
 
-from leadline.train.optim import Optimizers
-from leadline.train.settings import TrainSpec
+from leadline.training.optim import Optimizers
+from leadline.training.settings import TrainSpec
 
 LEAST_SCALE = 2.0**-14  # of the fp16 loss: if gradients overflow even here, scaling is not what is wrong
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from leadline.train.settings import EarlyStopSpec
+from leadline.training.settings import EarlyStopSpec
 
 
 @dataclass(frozen=True)

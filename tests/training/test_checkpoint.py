@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadline.base.errors import LeadlineError
-from leadline.train.checkpoint import Checkpoints
+from leadline.training.checkpoint import Checkpoints
 
 SmallDisk = Callable[[int], AbstractContextManager[None]]
 
@@ -210,7 +210,7 @@ KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
 import torch
-from leadline.train.checkpoint import Checkpoints
+from leadline.training.checkpoint import Checkpoints
 folder, chance = Path(sys.argv[1]), random.Random(0)
 reading, writing = os.pipe()
 def save_for_ever(first):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from leadline.train.distributed import World
+from leadline.training.distributed import World
 
 
 def read(device: torch.device, world: World) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:

@@ -17,10 +17,10 @@ from torch import nn
 
 from leadline.base.errors import InputError, LeadlineError, Stopped
 from leadline.record.journal import Journal
-from leadline.train import distributed
-from leadline.train.batch_norm import SharedBatchNorm, synchronise
-from leadline.train.checkpoint import Saved
-from leadline.train.distributed import World
+from leadline.training import distributed
+from leadline.training.batch_norm import SharedBatchNorm, synchronise
+from leadline.training.checkpoint import Saved
+from leadline.training.distributed import World
 
 SGD = {"name": "sgd", "lr": 0.1, "weight_decay": 0.01}
 COUNT = 289  # with batches of 32: the last has one example, so one of two processes has none

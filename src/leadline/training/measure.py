@@ -13,8 +13,8 @@ from torch import nn
 
 from leadline.record.batch import Batch
 from leadline.tasks.task import Task
-from leadline.train.oom import is_out_of_memory
-from leadline.train.precision import Matmul, Name, Precision
+from leadline.training.oom import is_out_of_memory
+from leadline.training.precision import Matmul, Name, Precision
 
 PLAIN = Precision()
 GAIN = 1.25  # another choice than plain fp32 must be this much faster: less would be noise, or not worth the difference in rounding
@@ -111,6 +111,7 @@ def _times(trials: dict[Precision, Callable[[], float]], device: torch.device) -
 
 
 def timed(step: Callable[[], float], device: torch.device) -> tuple[float | None, float]:
+    """(seconds, loss) of one step; no seconds when memory does not suffice."""
     start = time.perf_counter()
     try:
         loss = step()

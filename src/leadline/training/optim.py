@@ -11,8 +11,8 @@ from torch import nn
 
 from leadline.base.errors import InputError
 from leadline.models import adapt
-from leadline.train.fused import Fused
-from leadline.train.settings import OptimizerSpec
+from leadline.training.fused import Fused
+from leadline.training.settings import OptimizerSpec
 
 FUSED = {"sgd", "adagrad", "adam", "adamw"}  # one kernel for all parameters: on a small net a third of the time, also on CPUs
 FUSED_DEVICES = {"cpu", "cuda"}

@@ -14,8 +14,8 @@ from leadline.base.errors import InputError
 from leadline.models.nets.columns import encoder
 from leadline.models.nets.mlp import MLPNet, Style
 from leadline.record.ports import Images, Rows
-from leadline.train.optim import Optimizers, build_optimizers
-from leadline.train.settings import OptimizerSpec
+from leadline.training.optim import Optimizers, build_optimizers
+from leadline.training.settings import OptimizerSpec
 
 ALL: list[dict[str, Any]] = [
     {"name": "sgd", "momentum": 0},

@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 from leadline.base.errors import InputError
-from leadline.train.settings import ScheduleSpec
+from leadline.training.settings import ScheduleSpec
 
 ONE_CYCLE_START = 1 / 25  # share of the peak from which one-cycle rises; the value of fastai and of torch's OneCycleLR
 

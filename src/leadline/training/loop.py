@@ -19,25 +19,25 @@ from torch import nn
 from leadline.base.errors import InputError, LeadlineError, Stopped
 from leadline.record.batch import Batch
 from leadline.tasks.task import Task
-from leadline.train import generators
-from leadline.train.accidents import Accidents, Buffers
-from leadline.train.batch_norm import has_batch_norm, synchronise
-from leadline.train.checkpoint import Checkpoints, Saved
-from leadline.train.distributed import World
-from leadline.train.ema import Average
-from leadline.train.feed import Feed
-from leadline.train.keep import Keeper
-from leadline.train.meter import Journal, Meter, Silent
-from leadline.train.network import compile_errors, network_of
-from leadline.train.optim import Optimizers
-from leadline.train.precision import Precision
-from leadline.train.progress import Progress, Verdict
-from leadline.train.schedule import Plateau
-from leadline.train.settings import EarlyStopSpec, TrainSpec
-from leadline.train.state import Moving, Place
-from leadline.train.step import Stepper
-from leadline.train.update import Updater, can_decide_on_device
-from leadline.train.watchers import Epoch, Watchers
+from leadline.training import generators
+from leadline.training.accidents import Accidents, Buffers
+from leadline.training.batch_norm import has_batch_norm, synchronise
+from leadline.training.checkpoint import Checkpoints, Saved
+from leadline.training.distributed import World
+from leadline.training.ema import Average
+from leadline.training.feed import Feed
+from leadline.training.keep import Keeper
+from leadline.training.meter import Journal, Meter, Silent
+from leadline.training.network import compile_errors, network_of
+from leadline.training.optim import Optimizers
+from leadline.training.precision import Precision
+from leadline.training.progress import Progress, Verdict
+from leadline.training.schedule import Plateau
+from leadline.training.settings import EarlyStopSpec, TrainSpec
+from leadline.training.state import Moving, Place
+from leadline.training.step import Stepper
+from leadline.training.update import Updater, can_decide_on_device
+from leadline.training.watchers import Epoch, Watchers
 
 ALONE = World()
 Validate = Callable[[nn.Module], dict[str, float]]

@@ -10,14 +10,14 @@ from torch import nn
 
 from leadline.record.batch import Batch
 from leadline.tasks.task import Task
-from leadline.train import nonfinite
-from leadline.train.feed import Feed
-from leadline.train.meter import Meter
-from leadline.train.precision import Precision
-from leadline.train.state import Place
-from leadline.train.step import Result
-from leadline.train.update import Updater
-from leadline.train.watchers import Watchers
+from leadline.training import nonfinite
+from leadline.training.feed import Feed
+from leadline.training.meter import Meter
+from leadline.training.precision import Precision
+from leadline.training.state import Place
+from leadline.training.step import Result
+from leadline.training.update import Updater
+from leadline.training.watchers import Watchers
 
 
 class Buffers:

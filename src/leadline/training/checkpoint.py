@@ -17,8 +17,8 @@ import torch
 
 from leadline.base.errors import LeadlineError
 from leadline.record.files import free_bytes, storing, sync, sync_folder, to_json, write_atomic
-from leadline.train.manifest import Manifest, asides, is_sound, read_manifest, standing, verify
-from leadline.train.tensors import Written, read_tensors, write_tensors
+from leadline.training.manifest import Manifest, asides, is_sound, read_manifest, standing, verify
+from leadline.training.tensors import Written, read_tensors, write_tensors
 
 TENSORS, STATE = "tensors.safetensors", "state.json"
 KEEP = 2  # verified ones: should the disk spoil the newest, there is another to go on from

@@ -13,9 +13,9 @@ from torch import nn
 from leadline.base.errors import InputError, LeadlineError
 from leadline.record.batch import Batch
 from leadline.tasks.kinds.classify_table import ClassifyTable
-from leadline.train import measure as measuring
-from leadline.train.measure import candidates_for, measure
-from leadline.train.precision import Precision, check_device
+from leadline.training import measure as measuring
+from leadline.training.measure import candidates_for, measure
+from leadline.training.precision import Precision, check_device
 
 PICTURES, TARGET = digits(images=True)
 INPUTS, _ = digits()

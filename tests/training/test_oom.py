@@ -15,7 +15,7 @@ from leadline.base.errors import LeadlineError
 from leadline.record.batch import Batch
 from leadline.tasks.kinds.classify_table import ClassifyTable
 from leadline.tasks.task import Loss
-from leadline.train.oom import finer, is_out_of_memory
+from leadline.training.oom import finer, is_out_of_memory
 
 INPUTS, TARGET = digits()
 SGD = {"name": "sgd", "lr": 0.1, "weight_decay": 0}

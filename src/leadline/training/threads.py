@@ -10,7 +10,7 @@ from torch import nn
 
 from leadline.record.batch import Batch
 from leadline.tasks.task import Task
-from leadline.train.measure import PLAIN, timed, trial
+from leadline.training.measure import PLAIN, timed, trial
 
 GAIN = 1.15  # all cores must be this much faster than one: on a busy machine a measured lead vanishes, and a loss may be fortyfold
 BUDGET_S = 1.0

@@ -14,13 +14,13 @@ from torch import nn
 from leadline.base.errors import LeadlineError
 from leadline.record.batch import Batch
 from leadline.tasks.task import Loss, Task
-from leadline.train import oom
-from leadline.train.batch_norm import has_batch_norm
-from leadline.train.distributed import World
-from leadline.train.meter import Taken
-from leadline.train.optim import Optimizers
-from leadline.train.precision import Precision
-from leadline.train.update import Gradients, Updater
+from leadline.training import oom
+from leadline.training.batch_norm import has_batch_norm
+from leadline.training.distributed import World
+from leadline.training.meter import Taken
+from leadline.training.optim import Optimizers
+from leadline.training.precision import Precision
+from leadline.training.update import Gradients, Updater
 
 
 @dataclass

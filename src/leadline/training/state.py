@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 from leadline.base.errors import InputError
-from leadline.train import generators
-from leadline.train.distributed import World
-from leadline.train.ema import Average
-from leadline.train.optim import Optimizers
-from leadline.train.progress import Progress
-from leadline.train.schedule import Plateau
+from leadline.training import generators
+from leadline.training.distributed import World
+from leadline.training.ema import Average
+from leadline.training.optim import Optimizers
+from leadline.training.progress import Progress
+from leadline.training.schedule import Plateau
 
 Tensors = dict[str, torch.Tensor]
 

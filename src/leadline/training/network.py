@@ -11,7 +11,7 @@ from torch import nn
 
 from leadline.base.errors import InputError
 from leadline.models import adapt
-from leadline.train.settings import TrainSpec
+from leadline.training.settings import TrainSpec
 
 
 def network_of(model: nn.Module, settings: TrainSpec) -> nn.Module:

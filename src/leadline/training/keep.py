@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from leadline.base.errors import LeadlineError
-from leadline.train.checkpoint import Checkpoints
-from leadline.train.meter import Journal
-from leadline.train.state import Moving, Place, put_best
+from leadline.training.checkpoint import Checkpoints
+from leadline.training.meter import Journal
+from leadline.training.state import Moving, Place, put_best
 
 
 class Keeper:

@@ -18,7 +18,7 @@ from leadline.models.nets.mlp import MLPNet, Style
 from leadline.record.batch import Batch
 from leadline.record.ports import Images
 from leadline.tasks.task import Loss
-from leadline.train.watchers import Epoch
+from leadline.training.watchers import Epoch
 
 INPUTS, TARGET = digits()
 
@@ -137,7 +137,7 @@ def test_every_step_has_one_row_with_the_promised_fields(tmp_path: Path) -> None
 
 
 def test_a_very_long_run_writes_every_so_many_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("leadline.train.meter.ROWS", 5)
+    monkeypatch.setattr("leadline.training.meter.ROWS", 5)
     run = Run(tmp_path, linear(), rows(), settings(epochs=3))
     run.fit()
     assert [row["step"] for row in run.trained()] == [5, 10, 15, 20, 24]
@@ -296,9 +296,9 @@ class Rivals:
 
 
 def test_each_loss_steps_its_own_part_and_micro_batches_keep_the_turns(tmp_path: Path) -> None:
-    from leadline.train.loop import fit
-    from leadline.train.optim import build_optimizers
-    from leadline.train.precision import Precision
+    from leadline.training.loop import fit
+    from leadline.training.optim import build_optimizers
+    from leadline.training.precision import Precision
 
     found = []
     for parts in (1, 4):

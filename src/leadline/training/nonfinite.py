@@ -13,7 +13,7 @@ from torch import nn
 from leadline.base.errors import LeadlineError
 from leadline.record.batch import Batch
 from leadline.tasks.task import Task
-from leadline.train.precision import Precision
+from leadline.training.precision import Precision
 
 IN_A_ROW = 3  # as many bad steps may follow each other under on_nonfinite=skip; more is not bad luck
 NAMED = 8  # examples named in an error

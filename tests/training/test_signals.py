@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from leadline.train.signals import StopFlag
+from leadline.training.signals import StopFlag
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -44,7 +44,7 @@ def test_outside_the_main_thread_it_hears_nothing_and_breaks_nothing() -> None:
 
 ENDLESS = """
 import sys, time
-from leadline.train.signals import StopFlag
+from leadline.training.signals import StopFlag
 with StopFlag() as stop:
     print("ready", flush=True)
     while True:

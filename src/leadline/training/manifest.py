@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from leadline.record.files import to_json
-from leadline.train.tensors import Written
+from leadline.training.tensors import Written
 
 FOLDER = re.compile(r"step-(\d{8,})(?:-(\d+))?")  # the step, and the how-manieth save of that step
 ASIDE = re.compile(r"\.tmp-(old-)?step-\d{8,}(-\d+)?")

@@ -15,9 +15,9 @@ from leadline.base.errors import LeadlineError
 from leadline.record.batch import Batch
 from leadline.tasks.kinds.classify_table import ClassifyTable
 from leadline.tasks.task import Loss
-from leadline.train.nonfinite import examine
-from leadline.train.precision import Precision
-from leadline.train.update import can_decide_on_device
+from leadline.training.nonfinite import examine
+from leadline.training.precision import Precision
+from leadline.training.update import can_decide_on_device
 
 INPUTS, TARGET = digits()
 BAD = 100
@@ -148,7 +148,7 @@ def test_where_the_device_decides_the_first_bad_step_and_all_after_it_change_not
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     """The way of GPUs, run on the CPU, whose fused kernels know the same flag."""
-    monkeypatch.setattr("leadline.train.loop.can_decide_on_device", lambda *_: True)
+    monkeypatch.setattr("leadline.training.loop.can_decide_on_device", lambda *_: True)
     rows = feed(BAD)
     spec = settings(optimizer={"name": name, "lr": 0.01, "weight_decay": 0}, ema=0.9)
     bad = Run(tmp_path / "bad", perceptron(), rows, spec)
@@ -167,7 +167,7 @@ def test_where_the_device_decides_the_first_bad_step_and_all_after_it_change_not
 def test_deciding_on_the_device_trains_as_deciding_on_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = []
     for on_device in (False, True):
-        monkeypatch.setattr("leadline.train.loop.can_decide_on_device", lambda *_, answer=on_device: answer)
+        monkeypatch.setattr("leadline.training.loop.can_decide_on_device", lambda *_, answer=on_device: answer)
         run = Run(tmp_path / str(on_device), perceptron(), feed(), settings(clip_norm=0.5, ema=0.9))
         run.fit()
         found.append((weights(run.model), [row["grad_norm"] for row in run.trained()]))

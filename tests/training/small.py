@@ -16,13 +16,13 @@ from torch import nn
 from leadline.record.batch import Batch
 from leadline.record.journal import Journal
 from leadline.tasks.kinds.classify_table import ClassifyTable
-from leadline.train.checkpoint import Checkpoints, Saved
-from leadline.train.distributed import World
-from leadline.train.loop import Fitted, fit
-from leadline.train.optim import Optimizers, build_optimizers
-from leadline.train.precision import Precision
-from leadline.train.schedule import plan
-from leadline.train.settings import TrainSpec
+from leadline.training.checkpoint import Checkpoints, Saved
+from leadline.training.distributed import World
+from leadline.training.loop import Fitted, fit
+from leadline.training.optim import Optimizers, build_optimizers
+from leadline.training.precision import Precision
+from leadline.training.schedule import plan
+from leadline.training.settings import TrainSpec
 
 CPU = torch.device("cpu")
 LABELS = tuple(str(digit) for digit in range(10))

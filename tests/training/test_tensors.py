@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from leadline.train.tensors import NAMES, is_finite, read_tensors, write_tensors
+from leadline.training.tensors import NAMES, is_finite, read_tensors, write_tensors
 
 
 def bits(tensor: torch.Tensor) -> bytes:
