@@ -78,7 +78,13 @@ def plot_curves(folders: Sequence[Path | str], path: Path) -> Path:
     def curve(name: str) -> Any:
         def draw(axes: Any) -> None:
             for place, run in enumerate(runs):
-                draw_line(axes, points(run, name, split="val"), label=run.name.replace("$", r"\$"), colour=COLOURS[place % len(COLOURS)])
+                draw_line(
+                    axes,
+                    points(run, name, split="val"),
+                    label=run.name.replace("$", r"\$"),
+                    colour=COLOURS[place % len(COLOURS)],
+                    exact=True,
+                )
             finish(axes, f"Validation {score_name(name)}", score_name(name))
 
         return draw
