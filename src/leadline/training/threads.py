@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable
 
 import torch
 from torch import nn
@@ -25,21 +26,26 @@ def measure_threads(model: nn.Module, task: Task, batch: Batch, *, device: torch
     most = torch.get_num_threads()
     if device.type != "cpu" or most == 1:
         return most, {}
-    samples: dict[int, list[float]] = {1: [], most: []}
-    with torch.random.fork_rng(devices=[]):
-        step = trial(model, task, batch, precision=PLAIN, device=device)
-        try:
-            end = time.perf_counter() + BUDGET_S
-            rounds = 0
-            while rounds <= LEAST_ROUNDS or time.perf_counter() < end:
-                for count, taken in samples.items():
-                    torch.set_num_threads(count)
-                    seconds, _ = timed(step, device)
-                    if rounds and seconds is not None:  # the first step also sets up kernels
-                        taken.append(seconds)
-                rounds += 1
-        finally:
-            torch.set_num_threads(most)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            samples = _samples(trial(model, task, batch, precision=PLAIN, device=device), (1, most), device=device)
+    finally:
+        torch.set_num_threads(most)
     medians = {count: statistics.median(taken) for count, taken in samples.items() if taken}
     faster = len(medians) == 2 and medians[1] / medians[most] >= GAIN
     return (most if faster else 1), {f"{count} threads": round(seconds * 1e3, 3) for count, seconds in medians.items()}
+
+
+def _samples(step: Callable[[], float], counts: tuple[int, ...], *, device: torch.device) -> dict[int, list[float]]:
+    """Seconds of steps with each number of threads, in turns, so that a busy moment hits all."""
+    samples: dict[int, list[float]] = {count: [] for count in counts}
+    end = time.perf_counter() + BUDGET_S
+    rounds = 0
+    while rounds <= LEAST_ROUNDS or time.perf_counter() < end:
+        for count, taken in samples.items():
+            torch.set_num_threads(count)
+            seconds, _ = timed(step, device)
+            if rounds and seconds is not None:  # the first step also sets up kernels
+                taken.append(seconds)
+        rounds += 1
+    return samples
