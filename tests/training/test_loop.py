@@ -18,6 +18,7 @@ from leadline.models.nets.mlp import MLPNet, Style
 from leadline.record.batch import Batch
 from leadline.record.ports import Images
 from leadline.tasks.task import Loss
+from leadline.training.network import compile_errors
 from leadline.training.watchers import Epoch
 
 INPUTS, TARGET = digits()
@@ -359,3 +360,11 @@ def test_recomputed_activations_change_nothing(tmp_path: Path) -> None:
         run.fit()
         found.append(weights(run.model))
     assert far_apart(*found) == 0
+
+
+def test_a_model_that_does_not_compile_is_an_error_with_the_compilers_words() -> None:
+    from torch._dynamo.exc import InternalTorchDynamoError
+
+    with pytest.raises(InputError, match=r"train\.compile = true.*no such thing") as caught, compile_errors(settings(compile=True)):
+        raise InternalTorchDynamoError("no such thing\n  many lines more")
+    assert caught.value.code == "LL022"

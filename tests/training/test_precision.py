@@ -123,6 +123,17 @@ def test_fp16_finds_its_scale_by_overflowing_and_goes_on_bit_for_bit(tmp_path: P
     assert far_apart(ends[0][0], ends[1][0]) == 0
 
 
+def test_fp16_finds_its_scale_on_the_device_as_on_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+    for on_device in (False, True):
+        monkeypatch.setattr("leadline.training.loop.can_decide_on_device", lambda *_, answer=on_device: answer)
+        rows = Rows(INPUTS * 200, TARGET, batch_size=64)
+        run = Run(tmp_path / str(on_device), perceptron(), rows, settings(epochs=2), precision=Precision("fp16"))
+        run.fit()
+        found.append(weights(run.model))
+    assert far_apart(*found) < 1e-6
+
+
 def test_a_format_that_the_device_cannot_do_is_refused_early() -> None:
     start = time.perf_counter()
     with pytest.raises(InputError) as caught:
