@@ -32,7 +32,7 @@ class ScheduleSpec(Spec):
     """The learning rate over the steps, drawn before the first one."""
 
     name: Literal["auto", "constant", "step", "cosine", "plateau", "one_cycle", "wsd"] = "auto"
-    warmup: float = Field(default=0.05, ge=0)
+    warmup: Annotated[float, Field(ge=0)] | Literal["auto"] = "auto"
     """Share of all steps (below 1) or number of steps (1 and above) in which the rate rises from near 0."""
     floor: float = Field(default=0.0, ge=0, le=1)
     """Lowest rate at the end, as a share of the peak (cosine, one_cycle, wsd)."""
