@@ -75,7 +75,7 @@ def draw_plot(path: Path, *draws: Callable[[Axes], None]) -> Path:
 def draw_line(axes: Axes, line: Points, *, label: str, colour: str, exact: bool = False, **style: Any) -> None:
     """Draw one curve, if it has any point; a noisy one pale with its means on top, unless `exact`. style: what matplotlib\'s plot takes."""
     for faint, part in [(False, line)] if exact and line else drawn(label, line):
-        looks = {"lw": 0.8, "alpha": 0.28} if faint else {"label": label, "lw": 1.6, **style}
+        looks: dict[str, Any] = {"lw": 0.8, "alpha": 0.28} if faint else {"label": label, "lw": 1.6, **style}
         axes.plot(np.array([x for x, _ in part]), np.array([y for _, y in part]), color=colour, **looks)
 
 
