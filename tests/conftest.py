@@ -15,8 +15,13 @@ OFFLINE = str(Path(__file__).parent / "offline")
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [OFFLINE, os.environ.get("PYTHONPATH")]))
 sys.path.insert(0, OFFLINE)
 
+import hypothesis  # noqa: E402
 import pytest  # noqa: E402
 import sitecustomize  # noqa: E402, F401
+
+# Tests never time, and find the same today and tomorrow.
+hypothesis.settings.register_profile("house", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("house")
 
 
 @pytest.fixture(autouse=True)
