@@ -55,7 +55,7 @@ class CNN(Model):
         """The rate and batch were measured on 28-pixel digits and clothes, where 6 passes sufficed."""
         return {
             "train.epochs": epochs_for(num_examples, seen=250_000, least=8, most=40),
-            "train.batch_size": batch_for(num_examples, least=16, most=128),
+            "train.batch_size": batch_for(num_examples, least=32, most=128),
             "train.optimizer.lr": 8e-3,
             "train.schedule.warmup": 0.2,
         }

@@ -59,7 +59,7 @@ class ResNetSmall(Model):
         """Longer than what was measured on 10,000 colour pictures of 32 pixels (10 epochs at widths 24 to 192: 0.73), to go beyond it."""
         return {
             "train.epochs": epochs_for(num_examples, seen=250_000, least=10, most=60),
-            "train.batch_size": batch_for(num_examples, least=16, most=128),
+            "train.batch_size": batch_for(num_examples, least=32, most=128),
             "train.optimizer.lr": 8e-3,
             "train.schedule.warmup": 0.2,
         }
