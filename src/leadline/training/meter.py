@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -41,8 +40,7 @@ class Silent:
         """Nothing."""
 
 
-@dataclass(frozen=True)
-class Taken:
+class Taken(NamedTuple):
     """One optimizer step as it happened; tensors are scalars on the device unless said.
 
     losses: by part, each the mean over the step's units; seen: further means. norms: (P,) gradient norms of the parameters `named`;
@@ -76,7 +74,7 @@ class Meter:
         self._since = time.perf_counter()
 
     def add(self, taken: Taken, **fields: Any) -> None:
-        """Take in one step; fields: the row's step, epoch and learning rate, and what else it should say."""
+        """Take in one step; fields: the row's step, epoch and lr."""
         self._examples += taken.examples
         step = fields["step"]
         if step % self.every == 0 or step == self.total_steps or taken.skipped:
@@ -109,10 +107,11 @@ class Meter:
         return math.fsum(losses) / len(losses) if losses else None
 
     def _rows(self, pending: list[tuple[Fields, Taken]]) -> list[Fields]:
-        rate = self._examples / max(time.perf_counter() - self._since, 1e-9)
+        rate = round(self._examples / max(time.perf_counter() - self._since, 1e-9), 1)
         rows = [self._row(fields, taken, rate) for fields, taken in pending]
-        numbers = iter(_read([value for row in rows for value in row.values() if isinstance(value, torch.Tensor)]))
-        rows = [{key: next(numbers) if isinstance(value, torch.Tensor) else value for key, value in row.items()} for row in rows]
+        waiting = [(row, key, value) for row in rows for key, value in row.items() if isinstance(value, torch.Tensor)]
+        for (row, key, _), number in zip(waiting, _read([value for _, _, value in waiting]), strict=True):
+            row[key] = number
         for named in dict.fromkeys(taken.named for _, taken in pending):
             chosen = [number for number, (_, taken) in enumerate(pending) if taken.named == named]
             grouped = self._grouped(torch.stack([pending[number][1].norms for number in chosen]), named)
@@ -121,13 +120,17 @@ class Meter:
         return rows
 
     def _row(self, fields: Fields, taken: Taken, rate: float) -> Fields:
-        parts = list(taken.losses.items())
-        loss: Fields = {"loss": parts[0][1]} if len(parts) == 1 else {"loss": sum(value for _, value in parts)}
-        row = {"step": fields["step"], "epoch": fields["epoch"], "split": "train", **loss}
-        row |= {f"loss_{part}": value for part, value in parts} if len(parts) > 1 else {}
-        row |= {**taken.seen, "lr": fields["lr"], "grad_norm": taken.norm, "grad_norm_clipped": taken.clipped}
-        row |= {"examples_per_s": round(rate, 1), **{key: value for key, value in fields.items() if key not in ("step", "epoch", "lr")}}
-        return row | ({"skipped": True} if taken.skipped else {})
+        row = {"step": fields["step"], "epoch": fields["epoch"], "split": "train"}
+        if len(taken.losses) == 1:
+            (row["loss"],) = taken.losses.values()
+        else:
+            row["loss"] = sum(taken.losses.values())
+            row.update({f"loss_{part}": value for part, value in taken.losses.items()})
+        row.update(taken.seen)
+        row.update(lr=fields["lr"], grad_norm=taken.norm, grad_norm_clipped=taken.clipped, examples_per_s=rate)
+        if taken.skipped:
+            row["skipped"] = True
+        return row
 
     def _grouped(self, norms_RP: torch.Tensor, named: tuple[str, ...]) -> list[dict[str, float]]:
         """(R rows, P parameters) norms to one norm per group of layers; squares add up in float64."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import nn
@@ -20,6 +21,7 @@ from leadline.training.distributed import World
 from leadline.training.meter import Taken
 from leadline.training.optim import Optimizers
 from leadline.training.precision import Precision
+from leadline.training.shared_chance import share_chance
 from leadline.training.update import Gradients, Updater
 
 
@@ -39,8 +41,7 @@ class Sums:
         self.seen = {name: value + other.seen[name] for name, value in self.seen.items()}
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """A step's numbers, the sums of what all processes voted, and whether it met a loss or gradient that is not finite."""
 
     taken: Taken
@@ -66,6 +67,7 @@ class Stepper:
         self.model, self.task, self.optimizers, self.updater = model, task, optimizers, updater
         self.precision, self.world, self.parts = precision, world, parts
         self._context = precision.autocast(next(model.parameters()).device)
+        self._share = share_chance(model, world)
         self._seen: tuple[str, ...] = ()
         # A process that begins its forward pass again would leave the others waiting in the batch norms' exchanges.
         self._cannot_begin_again = world.size > 1 and has_batch_norm(model)
@@ -116,8 +118,11 @@ class Stepper:
         """Forward and backward of the next loss over all micro-batches; None when the task has no further one."""
         self._forget()
         total = batch.total or len(batch)
+        size = -(-len(batch) // len(streams))
         sums: Sums | None = None
-        for stream in streams:
+        for number, stream in enumerate(streams):
+            if self._share is not None:
+                self._share.take(batch, offset=number * size, count=min(size, len(batch) - number * size))
             with self._context:
                 loss = next(stream, None)
             if loss is None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -31,8 +30,7 @@ class Made(NamedTuple):
     tripped: bool = False
 
 
-@dataclass(frozen=True)
-class Gradients:
+class Gradients(NamedTuple):
     """The gradients of one step with their parameters' names, and the loss that they come from (a scalar)."""
 
     names: tuple[str, ...]
