@@ -73,18 +73,20 @@ def preflight(rig: Rig, *, schedule_plot: Path | None, say: Callable[[str], None
             answer, found = Answer(answer.answer, {**answer.evidence, "accepted": reasons}), []
         answers[question] = answer
         findings += found
-        say(f"check: {question}: {answer.answer}{_why(answer)}")
+        say(f"check: {question}: {answer.answer} ({answer.evidence['in_words']})")
     return Preflight(answers, tuple(worst_first(findings)), time.perf_counter() - started)
 
 
 def one_batch_overfits(rig: Rig) -> Asked:
     """Whether a copy of the network, regularisers off, learns one batch by heart: its loss falls below 1 % of the start."""
     result = learn_by_heart(rig)
-    evidence = result.to_dict()
+    what = f"loss {result.start:.4g} to {result.end:.2g} in {result.steps} steps on {result.examples} examples"
+    evidence = {"in_words": what, **result.to_dict()}
     if result.learnt:
         return Answer("yes", evidence), []
     if result.timed_out:
-        return Answer("not examined", {**evidence, "reason": "the time for this check ended before the loss settled"}), []
+        reason = f"the time for this check ended at {what}"
+        return Answer("not examined", {**evidence, "in_words": reason, "reason": reason}), []
     dead = result.end > 0.9 * result.start
     finding = Finding(
         code="M15",
@@ -107,7 +109,9 @@ def gradient_norms(rig: Rig) -> Asked:
     norms = {name: float(p.grad.double().norm()) for name, p in trained.items() if p.grad is not None}
     broken = [name for name, norm in norms.items() if not np.isfinite(norm)]
     finite = [norm for name, norm in norms.items() if name not in broken]
+    span = f"{min(finite):.2g} to {max(finite):.2g}" if finite else "none finite"
     evidence: dict[str, Any] = {
+        "in_words": f"norms of {len(norms)} of {len(trained)} parameter tensors: {span}",
         "parameters": len(trained),
         "smallest_norm": min(finite, default=None),
         "largest_norm": max(finite, default=None),
@@ -146,8 +150,9 @@ def split_is_clean(rig: Rig) -> Asked:
     split = rig.prepared.split
     evidence = verify_disjoint(split, rig.prepared.examples)
     evidence["hashes"] = {side: digest[:12] for side, digest in evidence["hashes"].items()}  # facts.json has them whole
+    counts = ", ".join(f"{count:,} {side}" for side, count in evidence["examples"].items())
     if evidence["clean"]:
-        return Answer("yes", evidence), []
+        return Answer("yes", {"in_words": f"{counts}; nothing stands on two sides", **evidence}), []
     shared = {pair: count for pair, count in evidence["content_shared"].items() if count}
     share = max((count / max(1, len(split.sides()[pair.split("/")[1]])) for pair, count in shared.items()), default=0.0)
     blocks = share > MOST_SHARED or not evidence["indices_disjoint"] or evidence["groups_disjoint"] is False
@@ -162,7 +167,7 @@ def split_is_clean(rig: Rig) -> Asked:
         control=Control("let leadline cut the data itself, twins together", {"data.split.given": False}),
         evidence=evidence,
     )
-    return Answer("no", evidence, blocks=blocks), [finding]
+    return Answer("no", {"in_words": finding.explanation, **evidence}, blocks=blocks), [finding]
 
 
 def resume_is_exact(rig: Rig) -> Asked:
@@ -199,8 +204,10 @@ def schedule_is_plotted(rig: Rig, plot: Path | None) -> Asked:
     """The learning rate of every step, known before the first; drawn in the run folder."""
     rates = rig.schedule
     at = [round(i * (len(rates) - 1) / 9) for i in range(10)]
+    name = rig.recipe.train.schedule.name
     evidence = {
-        "schedule": rig.recipe.train.schedule.name,
+        "in_words": f"{name} over {len(rates):,} steps: {rates[0]:.2g} at first, {max(rates):.2g} at most, {rates[-1]:.2g} at last",
+        "schedule": name,
         "steps": len(rates),
         "first": rates[0],
         "peak": max(rates),
@@ -217,13 +224,15 @@ def eval_mode(rig: Rig) -> Asked:
     """Whether validation twice gives equal outputs, and batches of another size give the same ones."""
     rows = rig.prepared.split.val[: rig.at_once]
     if not len(rows):
-        return Answer("not examined", {"reason": "there are no validation examples"}), []
+        reason = "there are no validation examples"
+        return Answer("not examined", {"in_words": reason, "reason": reason}), []
     sizes = (len(rows), len(rows), max(1, len(rows) // 7))
     first, again, small = (_outputs(rig, rows, size=size, seed=seed) for seed, size in enumerate(sizes))
     repeated = float(np.abs(first - again).max())
     scale = max(1.0, float(np.abs(first).max()))
     resized = float(np.abs(first - small).max()) / scale
-    evidence = {"two_passes_differ_by": repeated, "other_batch_size_differs_by": resized, "examples": len(rows)}
+    words = f"two passes over {len(rows)} examples differ by {repeated:.2g}, another batch size by {resized:.1g}"
+    evidence = {"in_words": words, "two_passes_differ_by": repeated, "other_batch_size_differs_by": resized, "examples": len(rows)}
     if repeated == 0.0 and resized <= CLOSE:
         return Answer("yes", evidence), []
     what = "two passes over the same examples differ" if repeated else "an example's answer depends on the others in its batch"
@@ -297,14 +306,3 @@ def _overfit_words(result: Overfit, *, dead: bool) -> str:
         if dead
         else f"{fall}: the network cannot learn {result.examples} examples by heart, so it may be too small"
     )
-
-
-def _why(answer: Answer) -> str:
-    evidence = answer.evidence
-    if "reason" in evidence:
-        return f" ({evidence['reason']})"
-    known = ("start", "end", "steps", "largest_difference", "content_shared", "two_passes_differ_by", "peak", "without_gradient")
-    shown = [
-        f"{key} {evidence[key]:.4g}" if isinstance(evidence[key], float) else f"{key} {evidence[key]}" for key in known if key in evidence
-    ]
-    return f" ({', '.join(shown)})" if shown else ""

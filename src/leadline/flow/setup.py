@@ -85,8 +85,8 @@ def set_up(prepared: Prepared, *, folder: Path | None, world: World, say: Callab
     batch_size = _number(recipe.train.batch_size)
     batches = training_batches(prepared, recipe, store, rows=prepared.split.train, batch_size=batch_size, world=world)
     model = _network(prepared, recipe, device)
-    recipe, threads = _threads(prepared, recipe, model, batches=batches, device=device)
-    recipe, precision, measured = _precision(prepared, recipe, model, batches=batches, device=device)
+    recipe, threads = _threads(prepared, recipe, model, batches=batches, world=world)
+    recipe, precision, measured = _precision(prepared, recipe, model, batches=batches, world=world)
     precision.lay_out(model)
     world.share(model)
     optimizers = build_optimizers(model, recipe.train.optimizer, device=device)
@@ -132,22 +132,26 @@ def _network(prepared: Prepared, recipe: Recipe, device: torch.device) -> nn.Mod
 
 
 def _threads(
-    prepared: Prepared, recipe: Recipe, model: nn.Module, *, batches: Batches, device: torch.device
+    prepared: Prepared, recipe: Recipe, model: nn.Module, *, batches: Batches, world: World
 ) -> tuple[Recipe, dict[str, Any]]:
-    """Set torch's threads as the recipe says, or as measured on one real batch; a resumed run takes the number it was started with."""
+    """Set torch's threads as the recipe says, or as measured on one real batch; a resumed run takes the number it was started with.
+
+    Of several processes all measure, as all will compute at once, and all take what the first one chose.
+    """
     threads, measured = recipe.train.threads, {}
     if threads == "auto":
         sample = batches.example_batch(min(_number(recipe.train.batch_size), len(prepared.split.train)))
-        threads, measured = measure_threads(model, prepared.task, sample, device=device)
+        chosen, measured = measure_threads(model, prepared.task, sample, device=torch.device(prepared.device))
+        threads = int(world.told([chosen])[0])
     torch.set_num_threads(threads)
     return with_train(recipe, threads=threads), {"ms_by_threads": measured} if measured else {}
 
 
 def _precision(
-    prepared: Prepared, recipe: Recipe, model: nn.Module, *, batches: Batches, device: torch.device
+    prepared: Prepared, recipe: Recipe, model: nn.Module, *, batches: Batches, world: World
 ) -> tuple[Recipe, Precision, dict[str, Any]]:
     """The recipe with precision, layout and matmul chosen: what the user gave stays, the rest is measured on one real batch."""
-    settings = recipe.train
+    settings, device = recipe.train, torch.device(prepared.device)
     if settings.precision != "auto":
         check_device(settings.precision, device)
     sample = batches.example_batch(min(_number(settings.batch_size), len(prepared.split.train)))
@@ -163,7 +167,8 @@ def _precision(
     chosen = fitting[0]
     if len(fitting) > 1:
         choice = measure(model, prepared.task, sample, device=device, candidates=fitting)
-        chosen, measured = choice.chosen, {"ms_per_step": choice.evidence, "chosen": choice.chosen.to_dict()}
+        chosen = fitting[int(world.told([fitting.index(choice.chosen)])[0])]  # one choice for all processes: the first one's
+        measured = {"ms_per_step": choice.evidence, "chosen": chosen.to_dict()}
     values = {"precision": chosen.name, "channels_last": chosen.channels_last, "matmul": chosen.matmul}
     return with_train(recipe, **values), chosen, measured
 

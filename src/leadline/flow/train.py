@@ -28,8 +28,8 @@ from leadline.record.run import Run
 from leadline.record.sink import Feed
 from leadline.report.plots import plot_schedule
 from leadline.training.checkpoint import Checkpoints
-from leadline.training.distributed import World, start
-from leadline.training.loop import fit
+from leadline.training.distributed import World, plain_words, start
+from leadline.training.loop import agree, fit
 from leadline.training.signals import StopFlag
 from leadline.training.watchers import Epoch
 
@@ -82,7 +82,8 @@ def joined(prepared: Prepared) -> Iterator[World]:
     """The processes that torchrun started, as one; a world of one without it."""
     world = start(torch.device(prepared.device))
     try:
-        yield world
+        with plain_words(world):
+            yield world
     finally:
         world.finish()
 
@@ -104,12 +105,12 @@ def _carry_out(
     prepared: Prepared, run: Run | None, *, world: World, say: Say, resumed: bool = False, allow_change: bool = False
 ) -> Path:
     """The run itself. run: None on the processes that do not write."""
-    with _recorded(run, world) as folder, StopFlag() as stop:
+    with _recorded(run, world) as folder, plain_words(world), StopFlag() as stop:
         if run is not None:
             run.update(status="running")
         tell = _teller(run, say)
         tell(f"run: {folder}")
-        rig = set_up(prepared, folder=run.path("cache") if run else None, world=world, say=tell)
+        rig = set_up(prepared, folder=folder / "cache", world=world, say=tell)
         with rig.store:
             if run is not None:
                 _write_start(run, rig, tell=tell, allow_change=allow_change)
@@ -117,6 +118,7 @@ def _carry_out(
             if resumed and run is not None:
                 checkpoints.tidy()
             saved = checkpoints.newest() if resumed else None
+            agree(world, None if saved is None else saved.step)
             if saved is None:
                 _checked(rig, run, tell=tell)
             for skipped in saved.skipped if saved else ():
@@ -124,6 +126,7 @@ def _carry_out(
             fitted = _fit(rig, run, checkpoints=checkpoints, saved=saved, stop=stop, tell=tell)
             if run is not None:
                 conclude(rig, run, fitted, say=tell)
+            world.told([1.0])  # nobody leaves before the run stands whole: who does may read it, or take the others with it
         tell(f"run: {folder}")
     return folder
 

@@ -25,14 +25,14 @@ def _row(question: str, answer: dict[str, Any], *, missing: str) -> dict[str, An
     evidence = answer.get("evidence")
     if not answer:
         evidence = missing
-    pairs = [(str(key).replace("_", " "), _said(value)) for key, value in evidence.items()] if isinstance(evidence, dict) else []
+    details = {key: value for key, value in mapping(evidence).items() if key != "in_words"}
     return {
         "question": question,
         "answer": said,
         "tone": TONES.get(said, "open"),
         "sign": SIGNS.get(said, "–"),
-        "text": "" if isinstance(evidence, dict) else plain(evidence),
-        "pairs": pairs,
+        "text": str(evidence.get("in_words", "")) if isinstance(evidence, dict) else plain(evidence),
+        "pairs": [(str(key).replace("_", " "), _said(value)) for key, value in details.items()],
     }
 
 
