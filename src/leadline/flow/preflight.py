@@ -180,7 +180,9 @@ def resume_is_exact(rig: Rig) -> Asked:
         torn = _trial(rig, rows, size=size, folder=Path(folder, "torn"), stop_after=TRIAL_STEPS // 2)
     largest = max((float((a - b).abs().max()) for a, b in zip(whole, torn, strict=True) if a.numel()), default=0.0)
     equal = largest == 0.0 if rig.device.type == "cpu" else largest <= CLOSE
+    how = "equal to the bit" if largest == 0.0 else f"{largest:.2g} apart"
     evidence = {
+        "in_words": f"{TRIAL_STEPS} steps at once, and stopped after {TRIAL_STEPS // 2} and resumed: weights {how}",
         "steps": TRIAL_STEPS,
         "largest_difference": largest,
         "bitwise": largest == 0.0,
