@@ -24,7 +24,7 @@ from leadline.training.distributed import World
 
 SGD = {"name": "sgd", "lr": 0.1, "weight_decay": 0.01}
 COUNT = 289  # with batches of 32: the last has one example, so one of two processes has none
-KINDS = ("plain", "batch_norm", "convolutions")
+KINDS = ("plain", "dropout", "batch_norm", "convolutions")
 
 
 def free_port() -> int:
@@ -55,7 +55,7 @@ def work_through(rank: int, size: int, port: int, folder: Path) -> None:
 def a_run(kind: str, folder: Path, *, rank: int = 0, world: int = 1, **changes: Any) -> Run:
     pictures = kind == "convolutions"
     inputs, target = digits(images=pictures, count=COUNT)
-    model = convolutions() if pictures else perceptron(norm=kind == "batch_norm")
+    model = convolutions() if pictures else perceptron(norm=kind == "batch_norm", dropout=0.3 if kind == "dropout" else 0.0)
     if kind == "batch_norm":  # rows need two for statistics: the last batch is an uneven one of three
         inputs, target = inputs[: COUNT - 30], target[: COUNT - 30]
     rows = Rows(inputs, target, batch_size=32, rank=rank, world=world)
@@ -182,7 +182,27 @@ def test_processes_that_would_begin_at_different_steps_are_refused(folder: Path)
     assert all((folder / "begin_apart" / f"refused{rank}").exists() for rank in range(2))
 
 
-WORKS: tuple[Callable[[World, Path], None], ...] = (train, normalise, stop_on_one, stop_early, meet_a_nan, fail_to_save, begin_apart)
+def end_early(world: World, folder: Path) -> None:
+    """An error of gloo's, as it comes when the other process is gone."""
+    with pytest.raises(LeadlineError) as caught, distributed.plain_words(world):
+        raise RuntimeError("[gloo/transport/tcp/pair.cc:561] Connection closed by peer [127.0.0.1]:20691")
+    (folder / f"said{world.rank}").write_text(caught.value.message)
+
+
+def test_the_end_of_another_process_is_said_in_plain_words(folder: Path) -> None:
+    assert (folder / "end_early" / "said0").read_text() == "process 0 stops: another process of this run has ended"
+
+
+WORKS: tuple[Callable[[World, Path], None], ...] = (
+    train,
+    normalise,
+    stop_on_one,
+    stop_early,
+    meet_a_nan,
+    fail_to_save,
+    begin_apart,
+    end_early,
+)
 
 
 def test_going_on_with_another_number_of_processes_is_refused(tmp_path: Path) -> None:

@@ -131,9 +131,7 @@ def _network(prepared: Prepared, recipe: Recipe, device: torch.device) -> nn.Mod
     return model.to(device)
 
 
-def _threads(
-    prepared: Prepared, recipe: Recipe, model: nn.Module, *, batches: Batches, world: World
-) -> tuple[Recipe, dict[str, Any]]:
+def _threads(prepared: Prepared, recipe: Recipe, model: nn.Module, *, batches: Batches, world: World) -> tuple[Recipe, dict[str, Any]]:
     """Set torch's threads as the recipe says, or as measured on one real batch; a resumed run takes the number it was started with.
 
     Of several processes all measure, as all will compute at once, and all take what the first one chose.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,10 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from leadline.base.errors import InputError
+from leadline.base.errors import InputError, LeadlineError
 
 BUCKET = 2**24  # elements of one flat exchange (64 MB in fp32): few enough calls, and no second copy of a large model's gradients
+LOST = ("gloo/", "Connection closed by peer", "Connection reset by peer")  # words of gloo's errors, which have no type of their own
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,19 @@ def start(device: torch.device) -> World:
     torch.cuda.set_device(local)
     dist.init_process_group("nccl", rank=rank, world_size=size, device_id=torch.device("cuda", local))
     return World(rank, size, local, dist.new_group(backend="gloo"))
+
+
+@contextmanager
+def plain_words(world: World) -> Iterator[None]:
+    """Within it the end of another process is LeadlineError LL038 here, and no network library's message."""
+    try:
+        yield
+    except RuntimeError as error:
+        lost = isinstance(error, dist.DistError) or any(word in str(error) for word in LOST)
+        if world.size == 1 or not lost:
+            raise
+        text = f"process {world.rank} stops: another process of this run has ended"
+        raise LeadlineError("LL038", text, help="its own error, printed beside this one, says why") from error
 
 
 def _buckets(tensors: Iterable[torch.Tensor]) -> list[list[torch.Tensor]]:

@@ -94,7 +94,7 @@ def fit(
         optimizers = {"model": optimizers}
     moving = _moving(model, task, settings, optimizers=optimizers, precision=precision, device=device, world=world)
     place = Place(parts=settings.accumulate)
-    _agree(world, state)
+    agree(world, None if state is None else state.step)
     if state is None:
         _begin(moving, settings)
     else:
@@ -299,16 +299,19 @@ def _moving(
 
 
 def _begin(moving: Moving, settings: TrainSpec) -> None:
-    """A fresh start: equal settings draw equally; of several processes each has the same weights and dropout that draws differently."""
+    """A fresh start: equal settings draw equally; several processes have the same weights, and dropout that draws as one process would.
+
+    On GPUs each draws for itself (see `shared_chance`). A seed beyond 32 bits differs there only: torch cuts it for a CPU.
+    """
     moving.world.share(moving.model)
     random.seed(settings.seed)
     np.random.seed(settings.seed)
     torch.manual_seed(settings.seed + moving.world.rank * 2**32)
 
 
-def _agree(world: World, state: Saved | None) -> None:
-    """Refuse to begin at different steps: processes that see different files would wait for each other for ever."""
-    step = -1 if state is None else state.step
+def agree(world: World, step: int | None) -> None:
+    """Refuse to begin at different steps (None: at the first): processes that see different files would wait for each other for ever."""
+    step = -1 if step is None else step
     if world.tally([step, step**2]) != [world.size * step, world.size * step**2]:
         raise LeadlineError("LL038", f"process {world.rank} would go on at step {step}, others elsewhere", where="checkpoints")
 
