@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from leadline.base.errors import InputError
-from leadline.data.number_scaling import Scaling, bins
+from leadline.data.number_scaling import MOST_BINS, Scaling, bins
 from leadline.data.rows import RowPreparer, frame_from
 from leadline.data.settings import DataSpec
 from leadline.data.table import open_frame, open_table
@@ -178,7 +178,7 @@ def test_a_column_constant_in_training_is_no_input() -> None:
 
 def test_bins_are_those_of_rtdl_without_targets() -> None:
     values = np.random.default_rng(0).standard_normal(500).astype(np.float32)
-    wanted = rtdl_num_embeddings.compute_bins(torch.from_numpy(values)[:, None], n_bins=48)[0]
+    wanted = rtdl_num_embeddings.compute_bins(torch.from_numpy(values)[:, None], n_bins=MOST_BINS)[0]
     found = bins(values)
     assert len(found) == len(wanted)
     assert np.allclose(found, wanted.numpy(), atol=1e-5)
@@ -189,7 +189,7 @@ def test_bins_ascend_within_what_the_network_sees() -> None:
     preparer = fitted(examples)
     stored, _ = preparer.store(examples.fetch(np.arange(80)))
     for place, edges in enumerate(preparer.gives.bins):
-        assert 2 <= len(edges) <= 49
+        assert 2 <= len(edges) <= MOST_BINS + 1
         assert (np.diff(edges) > 0).all()
         assert edges[0] <= stored[:, place].min()
         assert edges[-1] >= stored[:, place].max()

@@ -94,7 +94,9 @@ def settings(**changes: Any) -> TrainSpec:
         "early_stop": None,
         "augment": "none",
     }
-    return TrainSpec.read(values | changes, "test")
+    values |= changes
+    values["schedule"] = {"warmup": 0.05, **values["schedule"]}
+    return TrainSpec.read(values, "test")
 
 
 class Scores:
