@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +17,7 @@ from leadline.flow import train as story
 from leadline.flow.train import check, resume, train
 from leadline.recipe import Recipe
 from leadline.record.finding import QUESTIONS
+from leadline.training.signals import StopFlag
 
 from .made import diabetes, digits, iris, recipe_for, silent
 
@@ -108,21 +111,35 @@ def test_a_stopped_run_goes_on_to_the_very_same_end(tmp_path: Path, monkeypatch:
     assert _json(torn, "run.json")["status"] == "finished"
 
 
-class _StopAfter:
+class _StopAfter(StopFlag):
     """A signal that comes at a known step."""
 
     def __init__(self, steps: int) -> None:
+        super().__init__()
         self.left = steps
-
-    def __enter__(self) -> _StopAfter:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
 
     def __call__(self) -> bool:
         self.left -= 1
         return self.left < 0
+
+
+@pytest.mark.parametrize("stage", ["set_up", "preflight", "conclude"])
+def test_a_signal_outside_training_stops_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    recipe = recipe_for(iris(tmp_path), train__threads=1)
+    whole = _train(recipe, "whole")
+    real = getattr(story, stage)
+
+    def interrupted(*args: Any, **options: Any) -> Any:
+        signal.raise_signal(signal.SIGTERM)
+        return real(*args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(story, stage, interrupted)
+        with pytest.raises(Stopped) as stopped:
+            _train(recipe, "torn")
+    assert stopped.value.exit_code == 75
+    assert _json(Path("torn"), "run.json")["status"] == "stopped"
+    assert _equal(whole, resume(Path("torn"), say=silent))
 
 
 def test_a_finished_run_is_left_as_it_is(tmp_path: Path) -> None:
@@ -143,6 +160,7 @@ def test_a_changed_recipe_is_refused_with_the_difference(tmp_path: Path, monkeyp
     with pytest.raises(InputError, match="clip_norm") as refused:
         resume(Path("run"), say=silent)
     assert refused.value.code == "LL012"
+    assert _json(Path("run"), "run.json")["status"] == "stopped"
     resume(Path("run"), allow_change=True, say=silent)
     assert any("clip_norm" in change for change in _json(Path("run"), "run.json")["changed"])
 

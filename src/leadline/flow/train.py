@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,10 @@ from leadline.models.summary import summary
 from leadline.recipe import Recipe
 from leadline.record.environment import versions
 from leadline.record.fingerprint import differences, fingerprint, refuse_change
-from leadline.record.run import Run
+from leadline.record.run import Run, Status
 from leadline.record.sink import Feed
 from leadline.report.plots import plot_schedule
-from leadline.training.checkpoint import Checkpoints
+from leadline.training.checkpoint import Checkpoints, Saved
 from leadline.training.distributed import World, plain_words, start
 from leadline.training.loop import agree, fit
 from leadline.training.signals import StopFlag
@@ -101,34 +101,40 @@ def _begin(prepared: Prepared, *, out: Path | None, command: str) -> Run:
     return run
 
 
-def _carry_out(
-    prepared: Prepared, run: Run | None, *, world: World, say: Say, resumed: bool = False, allow_change: bool = False
-) -> Path:
+def _carry_out(prepared: Prepared, run: Run | None, *, world: World, say: Say, resumed: bool = False, allow_change: bool = False) -> Path:
     """The run itself. run: None on the processes that do not write."""
-    with _recorded(run, world) as folder, plain_words(world), StopFlag() as stop:
-        if run is not None:
-            run.update(status="running")
+    with _recorded(run, world, resumed=resumed) as folder, plain_words(world), StopFlag() as stop, ExitStack() as opened:
         tell = _teller(run, say)
-        tell(f"run: {folder}")
-        rig = set_up(prepared, folder=folder / "cache", world=world, say=tell)
-        with rig.store:
+        checkpoints = Checkpoints(folder / "checkpoints")
+        with stop.at_once():
+            if run is not None:
+                run.update(status="running")
+            tell(f"run: {folder}")
+            rig = set_up(prepared, folder=folder / "cache", world=world, say=tell)
+            opened.enter_context(rig.store)
             if run is not None:
                 _write_start(run, rig, tell=tell, allow_change=allow_change)
-            checkpoints = Checkpoints(folder / "checkpoints")
-            if resumed and run is not None:
-                checkpoints.tidy()
-            saved = checkpoints.newest() if resumed else None
-            agree(world, None if saved is None else saved.step)
+            saved = _saved(checkpoints, run, world, tell=tell) if resumed else None
             if saved is None:
                 _checked(rig, run, tell=tell)
-            for skipped in saved.skipped if saved else ():
-                tell(f"checkpoint skipped: {skipped}")
-            fitted = _fit(rig, run, checkpoints=checkpoints, saved=saved, stop=stop, tell=tell)
+        fitted = _fit(rig, run, checkpoints=checkpoints, saved=saved, stop=stop, tell=tell)
+        with stop.at_once():
             if run is not None:
                 conclude(rig, run, fitted, say=tell)
             world.told([1.0])  # nobody leaves before the run stands whole: who does may read it, or take the others with it
         tell(f"run: {folder}")
     return folder
+
+
+def _saved(checkpoints: Checkpoints, run: Run | None, world: World, *, tell: Say) -> Saved | None:
+    """The checkpoint to go on from, the same one on all processes; None where the run was stopped before its first."""
+    if run is not None:
+        checkpoints.tidy()
+    saved = checkpoints.newest()
+    agree(world, None if saved is None else saved.step)
+    for skipped in saved.skipped if saved else ():
+        tell(f"checkpoint skipped: {skipped}")
+    return saved
 
 
 def _fit(rig: Rig, run: Run | None, *, checkpoints: Checkpoints, saved: Any, stop: StopFlag, tell: Say) -> Any:
@@ -245,18 +251,26 @@ def _way_on(asked: Preflight | None) -> str | None:
 
 
 @contextmanager
-def _recorded(run: Run | None, world: World) -> Iterator[Path]:
-    """Within: the run. After: its status says how it ended, and its lock is free."""
+def _recorded(run: Run | None, world: World, *, resumed: bool) -> Iterator[Path]:
+    """Within: the run. After: its status says how it ended, and its lock is free. A refusal to go on leaves the status as it was."""
+    before = run.read("run.json")["status"] if run and resumed else "failed"
     folder = Path(_told_text(world, str(run.folder) if run else ""))
     try:
         yield folder
     except BaseException as error:
         if run is not None:
             run.log(str(error) or type(error).__name__)
-            run.finish("stopped" if isinstance(error, Stopped | KeyboardInterrupt) else "failed")
+            run.finish(_ending(error, before))
         raise
     if run is not None:
         run.finish("finished")
+
+
+def _ending(error: BaseException, before: Status) -> Status:
+    """What a run is after an error. before: its status when this process took it up."""
+    if isinstance(error, Stopped | KeyboardInterrupt) or (isinstance(error, InputError) and before == "running"):  # it was killed
+        return "stopped"
+    return before if isinstance(error, InputError) else "failed"
 
 
 @contextmanager

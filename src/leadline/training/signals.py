@@ -6,8 +6,12 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any, Self
+
+from leadline.base.errors import Stopped
 
 WATCHED = (signal.SIGINT, signal.SIGTERM)
 RELAY_S = 2.0  # torchrun hears Ctrl-C too and passes it on to its workers, which heard it themselves: one wish, not two
@@ -24,6 +28,7 @@ class StopFlag:
     def __init__(self) -> None:
         self.signal: int | None = None
         self.heard_at = 0.0
+        self._interrupts = False
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Self:
@@ -40,11 +45,26 @@ class StopFlag:
         """Whether a stop was asked for."""
         return self.signal is not None
 
+    @contextmanager
+    def at_once(self) -> Generator[None]:
+        """Within it nobody asks at step boundaries: a signal, heard now or before, ends the block there and then with Stopped LL037."""
+        self._interrupts = True
+        try:
+            if self.signal is not None:
+                raise KeyboardInterrupt
+            yield
+        except KeyboardInterrupt:
+            raise Stopped("LL037", "stopped outside training; nothing is lost", help="leadline resume RUN  does the rest") from None
+        finally:
+            self._interrupts = False
+
     def _hear(self, number: int, frame: FrameType | None) -> None:
         if self.signal is None:
             self.signal, self.heard_at = number, time.monotonic()
             if "TORCHELASTIC_RUN_ID" not in os.environ:
                 self._leave_to_system()
+            if self._interrupts:
+                raise KeyboardInterrupt
         elif time.monotonic() - self.heard_at > RELAY_S:
             self._leave_to_system()
             signal.raise_signal(signal.Signals(number))
