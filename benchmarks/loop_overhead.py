@@ -2,9 +2,10 @@
 
     OMP_NUM_THREADS=1 python benchmarks/loop_overhead.py --rounds 5
 
-Same model, data, batch size, steps and optimizer (AdamW) for all. Each takes its turn in every round, so that a busy moment of the machine
-hits all of them; compared are medians over the rounds, as ratios to the hand-written loop with a DataLoader. A step's time runs from one
-forward pass to the next, averaged over all steps but the first 20: starting up is not counted, whatever a trainer does between steps is.
+Same model, data, batch size, steps and optimizer (AdamW) for all, each in a process of its own. All take their turn in every round, so that
+a busy moment of the machine hits all of them; compared are medians over the rounds, as ratios to the hand-written loop with a DataLoader. A
+step's time runs from one forward pass to the next, averaged over all steps but the first 20: starting up is not counted, whatever a trainer
+does between steps is.
 Peers that are not installed are left out with a word.
 """
 
@@ -16,6 +17,8 @@ import json
 import logging
 import os
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import warnings
@@ -259,11 +262,12 @@ def keras(case: Case) -> Timed:
     return model
 
 
+HALF = "leadline, bf16 channels-last"
 PEERS: dict[str, tuple[str | None, Callable[[Case], Timed]]] = {
     "hand-written loop with DataLoader": (None, by_hand),
     "bare loop: cached tensors, fused": (None, bare),
     "leadline": (None, leadline_in(Precision())),
-    "leadline, bf16 channels-last": (None, leadline_in(Precision("bf16", channels_last=True))),
+    HALF: (None, leadline_in(Precision("bf16", channels_last=True))),
     "Lightning": ("lightning", lightning),
     "HF Trainer": ("transformers", hf_trainer),
     "Keras (torch)": ("keras", keras),
@@ -278,15 +282,15 @@ def cases(clock: Callable[[], float]) -> list[Case]:
     return [Case("tiny MLP", mlp, rows, target, 12, clock), Case("small CNN", cnn, pictures, target[:2048], 3, clock)]
 
 
-def compare(case: Case, rounds: int) -> dict[str, float | None]:
+def compare(case: str, options: argparse.Namespace) -> dict[str, float | None]:
     """Median seconds per step of each; None where it is not installed."""
-    present = {name: run for name, (package, run) in PEERS.items() if package is None or importlib.util.find_spec(package)}
-    if case.inputs.ndim < 4:
-        present.pop("leadline, bf16 channels-last")
-    times: dict[str, list[float]] = {name: [] for name in present}
-    for _ in range(rounds):
-        for name, run in present.items():
-            times[name].append(run(case).step_s())
+    present = [name for name, (package, _) in PEERS.items() if package is None or importlib.util.find_spec(package)]
+    times: dict[str, list[float]] = {name: [] for name in present if case == "small CNN" or name != HALF}
+    for _ in range(options.rounds):
+        for name, taken in times.items():
+            command = [sys.executable, __file__, "--one", name, "--case", case, *(["--cpu-time"] if options.cpu_time else [])]
+            found = subprocess.run(command, check=True, capture_output=True, text=True)
+            taken.append(float(found.stdout.splitlines()[-1]))
     return {name: statistics.median(times[name]) if name in times else None for name in PEERS}
 
 
@@ -296,12 +300,18 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--cpu-time", action="store_true", help="count processor seconds, for machines that others use too")
     parser.add_argument("--json", type=Path, help="write the seconds there")
+    parser.add_argument("--case", choices=["tiny MLP", "small CNN"], help="this one only")
+    parser.add_argument("--one", choices=list(PEERS), help="measure one peer once, here, and print its seconds per step")
     options = parser.parse_args()
-    warnings.filterwarnings("ignore")
-    logging.disable(logging.WARNING)
+    chosen = [case for case in cases(time.process_time if options.cpu_time else time.perf_counter) if options.case in (None, case.name)]
+    if options.one:
+        warnings.filterwarnings("ignore")
+        logging.disable(logging.WARNING)
+        print(PEERS[options.one][1](chosen[0]).step_s())
+        return
     found: dict[str, dict[str, float | None]] = {}
-    for case in cases(time.process_time if options.cpu_time else time.perf_counter):
-        found[case.name] = compare(case, options.rounds)
+    for case in chosen:
+        found[case.name] = compare(case.name, options)
         _show(case.name, found[case.name])
     if options.json:
         options.json.write_text(json.dumps(found, indent=1))

@@ -199,7 +199,7 @@ def test_plateau_drops_the_rate_and_says_so(tmp_path: Path) -> None:
     assert told == [{"kind": "plateau", "step": 24, "factor": 0.5}]
 
 
-@pytest.mark.parametrize("change", [{"schedule": {"name": "plateau"}}, {"early_stop": {"patience": 2}}])
+@pytest.mark.parametrize("change", [{"schedule": {"name": "plateau", "warmup": 0}}, {"early_stop": {"patience": 2}}])
 def test_what_needs_validation_is_refused_without_it(tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(InputError) as caught:
         Run(tmp_path, linear(), rows(), settings(**change)).fit()
@@ -222,7 +222,8 @@ def fresh(name: str) -> tuple[nn.Module, Rows]:
 @pytest.mark.parametrize("algorithm", ["sgd", "adamw"])
 @pytest.mark.parametrize("kind", ["rows", "images"])
 def test_a_run_stopped_in_mid_epoch_ends_with_the_bits_of_the_uninterrupted_one(tmp_path: Path, kind: str, algorithm: str) -> None:
-    spec = settings(epochs=4, optimizer={"name": algorithm, "lr": 0.01, "weight_decay": 0.01}, ema=0.9, schedule={"name": "cosine"})
+    optimizer = {"name": algorithm, "lr": 0.01, "weight_decay": 0.01}
+    spec = settings(epochs=4, optimizer=optimizer, ema=0.9, schedule={"name": "cosine", "warmup": 0.1})
     ends = []
     for name, stops in (("whole", ()), ("broken", (11, 3, 1))):
         model, feed = fresh(kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from leadline.base.errors import LeadlineError
 from leadline.record.batch import Batch
 from leadline.tasks.kinds.classify_table import ClassifyTable
 from leadline.tasks.task import Loss
+from leadline.training.heap import keep_freed_memory
 from leadline.training.oom import finer, is_out_of_memory
 
 INPUTS, TARGET = digits()
@@ -77,6 +79,21 @@ def test_a_real_allocation_that_cannot_be_met_is_known() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**60, dtype=torch.uint8)
     assert is_out_of_memory(caught.value)
+
+
+def test_a_cpu_process_under_linux_keeps_freed_memory_and_steps_fault_no_pages() -> None:
+    if not keep_freed_memory(torch.device("cpu")):
+        pytest.skip("another system or C library gives memory back in its own way")
+    for _ in range(3):
+        torch.ones(8 << 20)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        torch.ones(8 << 20)  # 32 MB: 8,192 pages, ten times over if each were new
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before < 3 * 8192
+
+
+def test_a_gpu_needs_no_such_thing() -> None:
+    assert not keep_freed_memory(torch.device("cuda"))
 
 
 def test_parts_double_up_to_single_examples() -> None:

@@ -13,6 +13,7 @@ from torch import nn
 
 from leadline.record.batch import Batch
 from leadline.tasks.task import Task
+from leadline.training.heap import keep_freed_memory
 from leadline.training.oom import is_out_of_memory
 from leadline.training.precision import Matmul, Name, Precision
 
@@ -53,6 +54,7 @@ def measure(model: nn.Module, task: Task, batch: Batch, *, device: torch.device,
 
     model, generators, modes and torch's global settings are left as they were: a copy is measured.
     """
+    keep_freed_memory(device)
     tried = tuple(candidates or candidates_for(batch, device))
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):

@@ -18,6 +18,7 @@ from leadline.tasks.task import Loss, Task
 from leadline.training import oom
 from leadline.training.batch_norm import has_batch_norm
 from leadline.training.distributed import World
+from leadline.training.heap import keep_freed_memory
 from leadline.training.meter import Taken
 from leadline.training.optim import Optimizers
 from leadline.training.precision import Precision
@@ -66,7 +67,9 @@ class Stepper:
         """model: as it is called, compiled or not. optimizers: by the part whose losses they lower."""
         self.model, self.task, self.optimizers, self.updater = model, task, optimizers, updater
         self.precision, self.world, self.parts = precision, world, parts
-        self._context = precision.autocast(next(model.parameters()).device)
+        device = next(model.parameters()).device
+        keep_freed_memory(device)
+        self._context = precision.autocast(device)
         self._share = share_chance(model, world)
         self._seen: tuple[str, ...] = ()
         # A process that begins its forward pass again would leave the others waiting in the batch norms' exchanges.
