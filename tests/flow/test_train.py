@@ -185,6 +185,9 @@ def test_a_rate_beyond_reason_stops_with_the_last_good_state(tmp_path: Path) -> 
         _train(recipe)
     assert stopped.value.code == "LL031"
     assert _json(Path("run"), "run.json")["status"] == "failed"
+    answers = _json(Path("run"), "checks.json")
+    assert list(answers) == list(QUESTIONS)
+    assert answers["checkpoint resume tested"]["answer"] == "not examined"
 
 
 @pytest.mark.parametrize(

@@ -175,9 +175,15 @@ def resume_is_exact(rig: Rig) -> Asked:
     rows = rig.prepared.split.train[: TRIAL_STEPS * TRIAL_BATCH]
     size = max(1, min(TRIAL_BATCH, len(rows) // TRIAL_STEPS))
     started = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
-        whole = _trial(rig, rows, size=size, folder=Path(folder, "whole"))
-        torn = _trial(rig, rows, size=size, folder=Path(folder, "torn"), stop_after=TRIAL_STEPS // 2)
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            whole = _trial(rig, rows, size=size, folder=Path(folder, "whole"))
+            torn = _trial(rig, rows, size=size, folder=Path(folder, "torn"), stop_after=TRIAL_STEPS // 2)
+    except LeadlineError as error:
+        if error.code != "LL031":
+            raise
+        reason = f"{TRIAL_STEPS} steps at the peak learning rate do not stay finite"
+        return Answer("not examined", {"in_words": reason, "reason": reason, "met": error.message}), []
     largest = max((float((a - b).abs().max()) for a, b in zip(whole, torn, strict=True) if a.numel()), default=0.0)
     equal = largest == 0.0 if rig.device.type == "cpu" else largest <= CLOSE
     how = "equal to the bit" if largest == 0.0 else f"{largest:.2g} apart"
