@@ -201,6 +201,9 @@ def test_a_rate_beyond_reason_stops_with_the_last_good_state(tmp_path: Path) -> 
         ({"train__loss": "mse"}, "LL022"),
         ({"train__augment": {"flip": True}}, "LL030"),
         ({"data__split__by": "colour"}, "LL017"),
+        ({"train__oversample": True, "train__class_weights": "balanced"}, "LL030"),
+        ({"model__unfreeze_every": 2}, "LL030"),
+        ({"model": "lenet5", "model__hidden": None}, "LL021"),
     ],
 )
 def test_what_cannot_work_is_refused_before_the_folder_exists(tmp_path: Path, changes: dict, code: str) -> None:

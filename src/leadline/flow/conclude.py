@@ -50,6 +50,8 @@ def conclude(rig: Rig, run: Run, fitted: Fitted, *, say: Callable[[str], None]) 
     _check_parity(rig, run, sides, say=say)
     found = _score(rig, run, sides, fitted, say=say)
     run.write("scores.json", found)
+    if "test" in found:
+        run.journal.write([{"step": fitted.step, "epoch": fitted.epochs, "split": "test", **found["test"]}])
     task, examples = rig.prepared.task, rig.prepared.examples
     classes = task.labels if isinstance(task, Classification) else ()
     for side, predictions in sides.by_name.items():

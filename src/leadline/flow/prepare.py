@@ -153,6 +153,12 @@ def _fits(recipe: Recipe, task: Task, *, num_train: int) -> None:
             where="recipe, train",
             help=f"train.accumulate={size}",
         )
+    if recipe.train.oversample and recipe.train.class_weights == "balanced":
+        text = "train.oversample and train.class_weights=balanced each make up for rare classes: together they do it twice"
+        raise InputError("LL030", text, where="recipe, train", help="leave one of them out")
+    if recipe.model.unfreeze_every is not None and recipe.model.freeze == "none":
+        text = f"model.unfreeze_every = {recipe.model.unfreeze_every} has nothing to unfreeze: model.freeze is none"
+        raise InputError("LL030", text, where="recipe, model", help="model.freeze=backbone")
     if isinstance(recipe.train.augment, AugmentSpec) and Images not in task.takes:
         text = f"train.augment changes images, and task '{task.name}' has none"
         raise InputError("LL030", text, where="train.augment", help="train.augment=none")

@@ -54,7 +54,7 @@ def resume(folder: Path, *, allow_change: bool = False, say: Say) -> Path:
     Raises InputError LL011 (no run), LL010 (in use), LL012 (recipe, data or versions changed, unless `allow_change`, which is recorded).
     """
     found = Run.open(folder)
-    if found.read("run.json")["status"] == "finished":
+    if found.read("run.json")["status"] == "finished" and (found.folder / "report.html").exists():
         say(f"{found.folder} is finished: nothing is left to do")
         return found.folder
     is_main = int(os.environ.get("RANK", "0")) == 0

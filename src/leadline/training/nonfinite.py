@@ -97,8 +97,13 @@ class _Again:
         """The deepest parameter whose gradient is not finite: where the backward pass met it first."""
         for _ in self._values(batch, backward=True):
             pass
-        bad = [name for name, parameter in self.model.named_parameters() if parameter.grad is not None and not _finite(parameter.grad)]
+        grads = {name: parameter.grad for name, parameter in self.model.named_parameters() if parameter.grad is not None}
+        bad = [name for name, grad in grads.items() if not _finite(grad)]
+        overflows = not bad and bool(grads) and not _finite(nn.utils.get_total_norm(grads.values()))
         self._forget()
+        if overflows:
+            where = "each gradient is finite, but their total norm is beyond float32: a learning rate far too high does that"
+            return where, batch.index.tolist()
         if not bad:
             return None
         return f"the gradient of '{bad[-1]}' is not finite ({len(bad)} tensors are not)", self._narrowed(batch)
