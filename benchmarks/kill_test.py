@@ -26,7 +26,7 @@ from typing import Any
 LEADLINE = str(Path(sys.executable).with_name("leadline"))
 SETTINGS = """
     model=mlp model.hidden=[512,512,512] epochs=40 batch_size=64 train.early_stop=null train.precision=fp32 train.channels_last=false
-    train.matmul=highest train.checkpoint_every_s=0.3 data.cache=memory evaluate.baselines=false
+    train.matmul=highest train.threads=1 train.checkpoint_every_s=0.3 data.cache=memory evaluate.baselines=false
 """
 SAME = ("model/model.safetensors", "checkpoints/last/tensors.safetensors", "checkpoints/best/tensors.safetensors")
 TIMES = {"examples_per_s", "seconds", "time"}
