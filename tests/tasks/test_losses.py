@@ -46,3 +46,11 @@ def test_regression_equals_torchs(kind: str, torchs: object) -> None:
 
 def test_a_large_logit_gives_no_nan() -> None:
     assert torch.isfinite(losses.cross_entropy(torch.tensor([[1e4, 0.0, 0.0]]), torch.tensor([0]))).all()
+
+
+def test_an_ensemble_learns_from_soft_targets_as_from_hard_ones(drawn: tuple[torch.Tensor, torch.Tensor]) -> None:
+    logits, target = drawn
+    members = torch.stack([logits, logits * 2, -logits], dim=1)
+    weight = torch.tensor([0.5, 1.0, 1.5, 1.0, 1.0])
+    soft = functional.one_hot(target, 5).float()
+    assert torch.allclose(losses.cross_entropy(members, soft, class_weight=weight), losses.cross_entropy(members, target, class_weight=weight))

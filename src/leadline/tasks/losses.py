@@ -15,9 +15,10 @@ def cross_entropy(
     class_weight: (C,), averaging 1 over the training set; unlike torch's own `weight` it does not change what the mean divides by.
     """
     if logits.ndim == 3:
-        members = [cross_entropy(each, target, label_smoothing=label_smoothing, class_weight=class_weight) for each in logits.unbind(1)]
-        return torch.stack(members, dim=1).mean(1)
+        logits, target = logits.transpose(1, 2), target[..., None].expand(*target.shape, logits.shape[1])  # members stand last
     losses = F.cross_entropy(logits, target, label_smoothing=label_smoothing, reduction="none")
+    if losses.ndim == 2:
+        losses, target = losses.mean(1), target[..., 0]
     if class_weight is None:
         return losses
     return losses * (class_weight[target] if target.ndim == 1 else target @ class_weight)
