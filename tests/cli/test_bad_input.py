@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +62,11 @@ def _damaged_run() -> list[str]:
     return ["resume", str(Path(text("runs/old/run.json", "{")).parent)]
 
 
+def _bytes(name: str) -> str:
+    Path(name).write_bytes(bytes([0x90, 0x81, 0x8D, 0x41, 0xFF, 0x9D, 0x2C, 0x0A]) * 200)
+    return name
+
+
 Case = tuple[Callable[[], list[str]], set[str], str]
 CASES: dict[str, Case] = {
     "a path that is not there": (lambda: ["train", "nowhere/photos"], {"LL001"}, "nowhere/photos"),
@@ -103,6 +110,12 @@ CASES: dict[str, Case] = {
     "a seed given twice": (lambda: ["train", table(), "train.seed=1", "--seed", "2"], {"LL030"}, "train.seed=2"),
     "two sources": (lambda: ["train", table(), "data.source=other.csv"], {"LL030"}, "other.csv"),
     "a recipe that is no YAML": (lambda: ["train", text("recipe.yaml", "train: {epochs: 3\n")], {"LL034"}, "recipe.yaml"),
+    "a recipe with a key twice": (
+        lambda: ["train", text("recipe.yaml", "train: {epochs: 3}\ntrain: {epochs: 4}\n")],
+        {"LL034"},
+        "'train' twice",
+    ),
+    "bytes that are no text": (lambda: ["train", _bytes("rows.csv")], {"LL005"}, "neither UTF-8 nor"),
     "a recipe that is a list": (lambda: ["train", text("recipe.yaml", "- data\n")], {"LL034"}, "a list"),
     "no target": (lambda: ["train"], {"LL035"}, "leadline train"),
     "two targets": (lambda: ["train", table(), "photos"], {"LL035"}, "photos"),
@@ -148,3 +161,11 @@ def test_with_json_the_error_is_the_one_object_on_stdout(words: list[str]) -> No
     error = json.loads(called.out)["error"]
     assert set(error) == {"code", "message", "where", "help"}
     assert (called.code, called.err) == (2, "")
+
+
+def test_a_table_of_a_header_alone_is_refused_by_a_process_that_ends_in_order() -> None:
+    words = [sys.executable, "-m", "leadline", "look", text("rows.csv", "a,b,target\n")]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False)  # a thread left open aborted it at its end
+    assert ended.returncode == 2
+    assert ended.stderr.startswith("error[LL002]")
+    assert "terminate" not in ended.stderr

@@ -32,7 +32,9 @@ def test_columns_go_by_name_and_extra_ones_do_no_harm(place: Path) -> None:
     frame = pd.read_csv(place / "iris.csv")
     frame[frame.columns[::-1]].assign(note="x").to_csv("turned.csv", index=False)
     straight = predict(place / "table", [str(place / "iris.csv")], device="cpu")
-    turned = predict(place / "table", ["turned.csv"], device="cpu")
+    heard: list[str] = []
+    turned = predict(place / "table", ["turned.csv"], device="cpu", say=heard.append)
+    assert heard == ["turned.csv: 1 column not known from training, and not looked at: note"]
     assert [each["top"] for each in straight] == [each["top"] for each in turned]
     assert turned[0]["id"] == "turned.csv:1"
 

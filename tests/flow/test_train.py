@@ -138,6 +138,7 @@ def test_a_signal_outside_training_stops_at_once(tmp_path: Path, monkeypatch: py
         with pytest.raises(Stopped) as stopped:
             _train(recipe, "torn")
     assert stopped.value.exit_code == 75
+    assert stopped.value.help == "leadline resume torn"
     assert _json(Path("torn"), "run.json")["status"] == "stopped"
     assert _equal(whole, resume(Path("torn"), say=silent))
 

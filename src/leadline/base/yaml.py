@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ruamel.yaml import YAML
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode
 
@@ -77,6 +78,9 @@ def _bad(error: YAMLError, name: str) -> InputError:
     mark: Any = cast(Any, error).problem_mark if isinstance(error, MarkedYAMLError) else None
     problem = (getattr(error, "problem", None) or str(error)).split("\n")[0]
     where = f"{name}, line {mark.line + 1}" if mark is not None else name
+    if isinstance(error, DuplicateKeyError):
+        key = problem.split('"')[1] if '"' in problem else "a key"
+        return InputError("LL034", f"{name} holds '{key}' twice", where=where, help="keep one of the two, or put both parts under one")
     return InputError(
         "LL034", f"{name} is not valid YAML: {problem}", where=where, help="look for a missing colon, quote or indentation there"
     )

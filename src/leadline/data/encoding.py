@@ -45,10 +45,11 @@ def find_encoding(path: Path, given: str | None) -> tuple[str, Guess | None]:
         return "utf-8", None
     name, others = _likely(strange)
     evidence = f"{path.name} is not UTF-8; the bytes read best as {name}" + (f", next {', '.join(others)}" if others else "")
-    return _checked(path, name), Guess(f"encoding {name}", evidence, "data.encoding=NAME")
+    return _checked(path, name, found=True), Guess(f"encoding {name}", evidence, "data.encoding=NAME")
 
 
-def _checked(path: Path, name: str) -> str:
+def _checked(path: Path, name: str, *, found: bool = False) -> str:
+    """name, when all bytes of the file are of that encoding; LL005 otherwise. found: it is our guess, not the user's word."""
     try:
         decoder = codecs.getincrementaldecoder(name)()
     except LookupError:
@@ -59,14 +60,20 @@ def _checked(path: Path, name: str) -> str:
             try:
                 decoder.decode(block)
             except UnicodeDecodeError as error:
-                raise InputError(
-                    "LL005",
-                    f"{path.name} is not {name}: byte {error.object[error.start]:#04x} near {offset + error.start} is none of it",
-                    where=str(path),
-                    help="leave data.encoding out to have it found, or name another",
-                ) from None
+                strange = f"byte {error.object[error.start]:#04x} near {offset + error.start}"
+                raise _not_of_it(path, name, strange, found=found) from None
             offset += len(block)
     return name
+
+
+def _not_of_it(path: Path, name: str, strange: str, *, found: bool) -> InputError:
+    if found:
+        text = f"{path.name} reads as no text: it is neither UTF-8 nor {name} ({strange})"
+        remedy = "check that it is a table; if it is, name its encoding with data.encoding=NAME"
+    else:
+        text = f"{path.name} is not {name}: {strange} is none of it"
+        remedy = "leave data.encoding out to have it found, or name another"
+    return InputError("LL005", text, where=str(path), help=remedy)
 
 
 def _not_utf8(path: Path) -> bytes | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,13 +106,14 @@ def refuse_malformed(reading: Reading, rows: int, *, max_excluded: float) -> Non
     bad = len(reading.malformed)
     if not bad or bad <= max_excluded * (rows + bad):
         return
+    share = math.ceil(10_000 * bad / (rows + bad)) / 10_000
     lines = reading.lines([row for row, _ in reading.malformed[:5]])
     shown = ", ".join(f"line {line} has {found}" for line, (_, found) in zip(lines, reading.malformed, strict=False))
     raise InputError(
         "LL013",
         f"{bad} of {rows + bad} rows do not have {len(reading.names)} cells: {shown}",
         where=reading.where,
-        help="repair them, name the separator with data.separator, or allow them with data.max_excluded",
+        help=f"repair them, name the separator with data.separator, or leave them out with  data.max_excluded={share:g}",
     )
 
 
@@ -143,7 +145,7 @@ def _csv_batches(path: Path, dialect: Dialect, *, malformed: list[tuple[int, int
     names = list(dialect.names)
     with open_bytes(path) as raw:
         try:
-            yield from arrow_csv.open_csv(
+            with arrow_csv.open_csv(
                 raw,
                 arrow_csv.ReadOptions(
                     column_names=names,
@@ -159,7 +161,8 @@ def _csv_batches(path: Path, dialect: Dialect, *, malformed: list[tuple[int, int
                     invalid_row_handler=skip,
                 ),
                 arrow_csv.ConvertOptions(column_types={name: pa.string() for name in names}, strings_can_be_null=False),
-            )
+            ) as batches:  # closed here: a thread of Arrow's that outlives the interpreter aborts the process
+                yield from batches
         except pa.ArrowInvalid as error:
             raise InputError("LL013", f"{path.name}: {error}", where=str(path), help="check its quotes and data.separator") from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,14 @@ from leadline.data.decode import read_image
 from leadline.data.packed import PackedFiles
 from leadline.data.pixels import Pictures
 from leadline.data.prepare import Preparer
+from leadline.data.row_names import counted
 from leadline.data.rows import RowPreparer, frame_from
 from leadline.data.table_reading import read_frame
 from leadline.flow.devices import resolve as resolve_device
 from leadline.record.ports import Images
 from leadline.ship import package
+
+Say = Callable[[str], None]
 
 AT_ONCE = 256
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
@@ -29,23 +32,24 @@ def model_folder(run: Path) -> Path:
     raise InputError("LL011", f"{run} holds no trained model", where=str(run), help=f"leadline resume {run}  finishes a stopped run")
 
 
-def predict(run: Path, inputs: Sequence[str], *, device: str = "auto") -> list[dict[str, Any]]:
+def predict(run: Path, inputs: Sequence[str], *, device: str = "auto", say: Say | None = None) -> list[dict[str, Any]]:
     """One answer per input row or picture, each with its "id" (file name, or file and row).
 
     inputs: for pictures files or folders of them; for tables files with the training columns, in any order.
+    say: hears of columns that the training table did not have, which are not looked at.
     """
     if not inputs:
         raise InputError("LL035", "predict needs something to predict", where="predict", help=f"leadline predict {run} FILE...")
-    return _answers(package.load(model_folder(run), device=resolve_device(device)), inputs)
+    return _answers(package.load(model_folder(run), device=resolve_device(device)), inputs, say=say)
 
 
-def _answers(loaded: package.Package, inputs: Sequence[str]) -> list[dict[str, Any]]:
+def _answers(loaded: package.Package, inputs: Sequence[str], *, say: Say | None = None) -> list[dict[str, Any]]:
     if isinstance(loaded.preparer.gives, Images):
         paths = list(_pictures(inputs))
         pictures = Pictures(PackedFiles(paths))  # decoded as in training, and a few hundred at a time
         answers = [each for start in range(0, len(paths), AT_ONCE) for each in loaded.predict(pictures[start : start + AT_ONCE])]
         return [{"id": str(path), **answer} for path, answer in zip(paths, answers, strict=True)]
-    return [row for path in inputs for row in _predict_table(loaded, Path(path))]
+    return [row for path in inputs for row in _predict_table(loaded, Path(path), say=say)]
 
 
 def predict_raw(loaded: package.Package, x: Any) -> list[dict[str, Any]]:
@@ -80,11 +84,15 @@ def _frame(x: Any, preparer: Preparer) -> Any:
     return pd.DataFrame(x, columns=columns)
 
 
-def _predict_table(loaded: package.Package, path: Path) -> Iterable[dict[str, Any]]:
+def _predict_table(loaded: package.Package, path: Path, *, say: Say | None) -> Iterable[dict[str, Any]]:
     if not path.is_file():
         raise InputError("LL001", f"there is no file {path}", where=str(path), help="leadline predict RUN table.csv")
     assert isinstance(loaded.preparer, RowPreparer)
     frame = read_frame(path, loaded.preparer)
+    extra = loaded.preparer.unknown_columns(frame)
+    if extra and say is not None:
+        more = f", … {len(extra) - 8} more" if len(extra) > 8 else ""
+        say(f"{path.name}: {counted(len(extra), 'column')} not known from training, and not looked at: {', '.join(extra[:8])}{more}")
     return [{"id": f"{path}:{row}", **answer} for row, answer in enumerate(loaded.predict(frame), start=1)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
@@ -134,6 +135,8 @@ def _saved(checkpoints: Checkpoints, run: Run | None, world: World, *, tell: Say
     agree(world, None if saved is None else saved.step)
     for skipped in saved.skipped if saved else ():
         tell(f"checkpoint skipped: {skipped}")
+    if saved is not None:
+        tell(f"resumed behind step {saved.step}")
     return saved
 
 
@@ -258,6 +261,8 @@ def _recorded(run: Run | None, world: World, *, resumed: bool) -> Iterator[Path]
     try:
         yield folder
     except BaseException as error:
+        if isinstance(error, Stopped):
+            error.where, error.help = str(folder), f"leadline resume {shlex.quote(str(folder))}"
         if run is not None:
             run.log(str(error) or type(error).__name__)
             run.finish(_ending(error, before))

@@ -103,7 +103,9 @@ class Run:
             help = f"leadline resume {self.folder}  finishes the run"
             raise InputError("LL011", f"{self.folder} holds no {name}", where=str(self.folder), help=help) from None
         except (ValueError, IsADirectoryError) as error:
-            raise InputError("LL011", f"{name} of the run is damaged: {error}", where=str(path)) from None
+            raise InputError(
+                "LL011", f"{name} of the run is damaged: {error}", where=str(path), help="bring the file back from a copy, or train again"
+            ) from None
 
     def update(self, **fields: Any) -> None:
         """Change fields of run.json (status, task, device, energy_wh, ...). seconds: the time worked on the run, over all its processes."""

@@ -27,7 +27,7 @@ def command(screen: Screen, run: Path, inputs: tuple[str, ...], device: str) -> 
     target.check_inputs(inputs)
     from leadline.flow.predict import predict
 
-    answers = predict(run, list(inputs), device=device)
+    answers = predict(run, list(inputs), device=device, say=screen.say)
     for answer in answers:
         screen.give(answer)
     screen.show("\n".join(columns(_row(answer) for answer in answers[:SHOWN])))
