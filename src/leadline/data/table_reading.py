@@ -142,6 +142,8 @@ def _csv_batches(path: Path, dialect: Dialect, *, malformed: list[tuple[int, int
         malformed.append((row.number - 1 - dialect.header, row.actual_columns))
         return "skip"
 
+    if not _has_rows(path, dialect):
+        return  # Arrow gives such a reader up while a thread of its own still works on it, and that aborts a process about to end
     names = list(dialect.names)
     with open_bytes(path) as raw:
         try:
@@ -161,7 +163,7 @@ def _csv_batches(path: Path, dialect: Dialect, *, malformed: list[tuple[int, int
                     invalid_row_handler=skip,
                 ),
                 arrow_csv.ConvertOptions(column_types={name: pa.string() for name in names}, strings_can_be_null=False),
-            ) as batches:  # closed here: a thread of Arrow's that outlives the interpreter aborts the process
+            ) as batches:
                 yield from batches
         except pa.ArrowInvalid as error:
             raise InputError("LL013", f"{path.name}: {error}", where=str(path), help="check its quotes and data.separator") from None
@@ -197,6 +199,13 @@ def _python_rows(path: Path, dialect: Dialect) -> Iterator[tuple[int, list[str]]
                 yield begin, row
             header = header and not row
             begin = reader.line_num + 1
+
+
+def _has_rows(path: Path, dialect: Dialect) -> bool:
+    try:
+        return next(_python_rows(path, dialect), None) is not None
+    except csv.Error:  # such as a cell too long for this reader, which Arrow takes
+        return True
 
 
 def _line_numbers(path: Path, dialect: Dialect, *, rows: list[int]) -> list[int]:
