@@ -95,3 +95,14 @@ def test_the_same_seed_gives_the_same_answer() -> None:
     frame = made(3000)
     examples = open_frame(pd.concat([frame, frame.iloc[:20]]), DataSpec(target="label"), name="made")
     assert audit_table(examples, seed=3) == audit_table(examples, seed=3)
+
+
+def test_a_nearly_perfect_column_stands_out_where_the_others_tell_little() -> None:
+    draw = np.random.default_rng(0)
+    answer = draw.integers(0, 2, 2000)
+    told = np.where(draw.random(2000) < 0.03, 1 - answer, answer)
+    noise = {f"noise_{i}": draw.normal(size=2000) for i in range(4)}
+    frame = pd.DataFrame({**noise, "told": told.astype(float), "answer": np.where(answer, "yes", "no")})
+    problems = {problem.kind: problem for problem in audit_table(open_frame(frame, DataSpec(target="answer"), name="made"))}
+    assert problems["leak"].items[0].startswith("told")
+    assert problems["leak"].count == 1

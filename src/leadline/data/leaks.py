@@ -14,10 +14,15 @@ from leadline.record.facts import Column, Problem
 MOST_ROWS = 20_000  # enough to tell 0.98 from 0.97 with room to spare
 FEWEST_ROWS = 20
 TOO_GOOD = 0.98  # balanced accuracy, or explained variance, that one honest column hardly reaches
+NEARLY = 0.9  # of the way from a constant answer to a perfect one: suspect where the other columns tell little
+LITTLE = 0.3  # of that way: what the middle column may tell, for a nearly perfect one to stand out
 
 
 def leaking_columns(examples: Examples, *, seed: int) -> Iterable[Problem]:
-    """A problem that names every used column whose score alone is above 0.98, with the score of always saying the same beside it."""
+    """A problem that names every used column that alone scores above 0.98, or gets 90 % of the way where most tell little.
+
+    Beside each score stands that of always saying the same.
+    """
     targets = examples.targets
     if targets is None or len(targets) < FEWEST_ROWS:
         return
@@ -26,24 +31,30 @@ def leaking_columns(examples: Examples, *, seed: int) -> Iterable[Problem]:
     half = len(rows) // 2
     is_classes = examples.facts.target_kind == "classes"
     codes = pd.factorize(goal, sort=True)[0] if is_classes else goal.astype(np.float64)
-    found = []
-    for column in examples.facts.columns:
-        if column.used and column.kind in ("number", "category", "date"):
-            score = _score(_values(frame, column), codes, half=half, is_classes=is_classes)
-            if score > TOO_GOOD:
-                found.append((column.name, score))
+    scores = [
+        (column.name, _score(_values(frame, column), codes, half=half, is_classes=is_classes))
+        for column in examples.facts.columns
+        if column.used and column.kind in ("number", "category", "date")
+    ]
+    baseline = 1 / max(1, len(np.unique(codes[half:]))) if is_classes else 0.0
+    found = _suspect(sorted(scores, key=lambda pair: -pair[1]), baseline)
     if not found:
         return
-    found.sort(key=lambda pair: -pair[1])
-    baseline = 1 / max(1, len(np.unique(codes[half:]))) if is_classes else 0.0
     measure = "balanced accuracy" if is_classes else "explained variance"
     items = tuple(f"{name}: {score:.3f}, {score - baseline:.3f} above a constant answer ({baseline:.3f})" for name, score in found)
     names = ", ".join(name for name, _ in found[:3])
     text = (
-        f"{counted(len(found), 'column')} that alone predict '{examples.facts.target}' with a {measure} above {TOO_GOOD}, on unseen rows; "
+        f"{counted(len(found), 'column')} that alone predict '{examples.facts.target}': {measure} up to {found[0][1]:.3f} on unseen rows; "
         f"what is not known before the answer should be left out: data.ignore=[{names}]"
     )
     yield Problem("leak", "suspect", len(found), items[:20], text)
+
+
+def _suspect(best_first: list[tuple[str, float]], baseline: float) -> list[tuple[str, float]]:
+    """The columns that are too good to be honest, best first."""
+    skills = {name: (score - baseline) / (1 - baseline) if baseline < 1 else 0.0 for name, score in best_first}
+    stands_out = len(skills) > 2 and float(np.median(list(skills.values()))) < LITTLE
+    return [(name, score) for name, score in best_first if score > TOO_GOOD or (stands_out and skills[name] > NEARLY)]
 
 
 def _values(frame: pd.DataFrame, column: Column) -> np.ndarray:

@@ -114,7 +114,7 @@ def _carry_out(prepared: Prepared, run: Run | None, *, world: World, say: Say, r
             rig = set_up(prepared, folder=folder / "cache", world=world, say=tell)
             opened.enter_context(rig.store)
             if run is not None:
-                _write_start(run, rig, tell=tell, allow_change=allow_change)
+                _write_start(run, rig, tell=_nothing if resumed else tell, allow_change=allow_change)  # told once
             saved = _saved(checkpoints, run, world, tell=tell) if resumed else None
             if saved is None:
                 _checked(rig, run, tell=tell)

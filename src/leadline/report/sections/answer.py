@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from leadline.report.folder import RunFolder, mapping
@@ -41,7 +42,7 @@ def view(run: RunFolder) -> dict[str, Any]:
 
 def _title(run: RunFolder, task: Any) -> str:
     data = run.data.get("name") or mapping(run.recipe.get("data")).get("source")
-    return f"{data}" if data else str(task or run.name)
+    return Path(str(data)).name if data else str(task or run.name)
 
 
 def _interval(run: RunFolder, metric: str | None) -> str | None:
