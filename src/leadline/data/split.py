@@ -281,7 +281,8 @@ def _check_classes(this: _Cut, *, is_strict: bool) -> None:
 
 def _lost_class(this: _Cut, name: str, rows: np.ndarray, *, others: int) -> InputError:
     """The error for a class that cannot stand on every side: LL016 when it is too small, LL027 when groups hold it together."""
-    sides = " and ".join(SIDES[code] for code in range(3) if this.shares[code] > 0)
+    named_sides = [SIDES[code] for code in range(3) if this.shares[code] > 0]
+    sides = " and ".join(filter(None, [", ".join(named_sides[:-1]), named_sides[-1]]))
     more = f" (and {others} more classes)" if others else ""
     count, needed = int(rows.sum()), sum(share > 0 for share in this.shares)
     remedy = "bring more examples, merge or remove the class; data.split.stratify=false lets it miss a side"
