@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from leadline.base.errors import Blocked, InputError, LeadlineError, Stopped
@@ -227,3 +228,9 @@ def test_the_check_leaves_no_file(tmp_path: Path) -> None:
     answers, findings, blocks = check(recipe_for(source), device="cpu", say=silent)
     assert (tuple(answers), findings, blocks) == (QUESTIONS, [], False)
     assert sorted(Path().rglob("*")) == before
+
+
+def test_the_callers_threads_come_back(tmp_path: Path) -> None:
+    before = torch.get_num_threads()
+    _train(recipe_for(iris(tmp_path), train__threads=before + 1))
+    assert torch.get_num_threads() == before

@@ -16,8 +16,6 @@ from leadline.record.facts import Facts
 if TYPE_CHECKING:
     from leadline.data.settings import DataSpec
 
-Raw = "pd.DataFrame | list[np.ndarray]"
-
 
 class Examples(ABC):
     """An opened source: examples 0..N-1, fetched in any order.

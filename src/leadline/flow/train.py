@@ -30,8 +30,9 @@ from leadline.record.sink import Feed
 from leadline.report.plots import plot_schedule
 from leadline.training.checkpoint import Checkpoints, Saved
 from leadline.training.distributed import World, plain_words, start
-from leadline.training.loop import agree, fit
+from leadline.training.loop import Fitted, agree, fit
 from leadline.training.signals import StopFlag
+from leadline.training.threads import threads_kept
 from leadline.training.watchers import Epoch
 
 Say = Callable[[str], None]
@@ -72,9 +73,10 @@ def resume(folder: Path, *, allow_change: bool = False, say: Say) -> Path:
 def check(recipe: Recipe, *, device: str = "auto", say: Say) -> tuple[dict[str, Any], list[Any], bool]:
     """The preflight alone: (answers by question, findings worst first, whether one blocks). Leaves no file behind."""
     prepared = prepare(recipe, device=device)
-    rig = set_up(prepared, folder=None, world=World(), say=say)
-    with rig.store:
-        asked = preflight(rig, schedule_plot=None, say=say)
+    with threads_kept():
+        rig = set_up(prepared, folder=None, world=World(), say=say)
+        with rig.store:
+            asked = preflight(rig, schedule_plot=None, say=say)
     return asked.to_dict(), list(asked.findings), asked.blocks
 
 
@@ -104,7 +106,7 @@ def _begin(prepared: Prepared, *, out: Path | None, command: str) -> Run:
 
 def _carry_out(prepared: Prepared, run: Run | None, *, world: World, say: Say, resumed: bool = False, allow_change: bool = False) -> Path:
     """The run itself. run: None on the processes that do not write."""
-    with _recorded(run, world, resumed=resumed) as folder, plain_words(world), StopFlag() as stop, ExitStack() as opened:
+    with threads_kept(), _recorded(run, world, resumed=resumed) as folder, plain_words(world), StopFlag() as stop, ExitStack() as opened:
         tell = _teller(run, say)
         checkpoints = Checkpoints(folder / "checkpoints")
         with stop.at_once():
@@ -140,7 +142,7 @@ def _saved(checkpoints: Checkpoints, run: Run | None, world: World, *, tell: Say
     return saved
 
 
-def _fit(rig: Rig, run: Run | None, *, checkpoints: Checkpoints, saved: Any, stop: StopFlag, tell: Say) -> Any:
+def _fit(rig: Rig, run: Run | None, *, checkpoints: Checkpoints, saved: Saved | None, stop: StopFlag, tell: Say) -> Fitted:
     feed = Feed(run.folder, "tensorboard") if run else None
 
     def on_epoch(epoch: Epoch) -> None:

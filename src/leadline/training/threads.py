@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -18,6 +19,16 @@ BUDGET_S = 1.0
 LEAST_ROUNDS = 3
 
 
+@contextmanager
+def threads_kept() -> Iterator[None]:
+    """Within it torch may be given another number of threads; afterwards it has the caller's again, who may go on in the same process."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def measure_threads(model: nn.Module, task: Task, batch: Batch, *, device: torch.device) -> tuple[int, dict[str, float]]:
     """(threads, milliseconds per step by number of threads), measured on a copy; torch's own number is put back.
 
@@ -26,11 +37,8 @@ def measure_threads(model: nn.Module, task: Task, batch: Batch, *, device: torch
     most = torch.get_num_threads()
     if device.type != "cpu" or most == 1:
         return most, {}
-    try:
-        with torch.random.fork_rng(devices=[]):
-            samples = _samples(trial(model, task, batch, precision=PLAIN, device=device), (1, most), device=device)
-    finally:
-        torch.set_num_threads(most)
+    with threads_kept(), torch.random.fork_rng(devices=[]):
+        samples = _samples(trial(model, task, batch, precision=PLAIN, device=device), (1, most), device=device)
     medians = {count: statistics.median(taken) for count, taken in samples.items() if taken}
     faster = len(medians) == 2 and medians[1] / medians[most] >= GAIN
     return (most if faster else 1), {f"{count} threads": round(seconds * 1e3, 3) for count, seconds in medians.items()}

@@ -9,7 +9,7 @@ from pydantic import Field
 from leadline.base.spec import Spec as Settings
 from leadline.models.model import Model
 from leadline.models.shapes import num_outputs
-from leadline.models.suggestions import batch_for, epochs_for
+from leadline.models.suggestions import for_library
 from leadline.record.ports import Classes, Images, Port, Values
 
 if TYPE_CHECKING:
@@ -50,13 +50,7 @@ class Timm(Model):
 
     @classmethod
     def suggest(cls, *, takes: Port, num_examples: int) -> dict[str, Any]:
-        """A rate that transformers bear from scratch; the decay is that of their recipes."""
-        return {
-            "train.epochs": epochs_for(num_examples, seen=200_000, least=10, most=40),
-            "train.batch_size": batch_for(num_examples, least=16, most=64),
-            "train.optimizer.lr": 5e-4,
-            "train.optimizer.weight_decay": 0.05,
-        }
+        return for_library(num_examples)
 
     @classmethod
     def tiny(cls) -> Spec:
