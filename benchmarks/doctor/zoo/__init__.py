@@ -1,0 +1,1 @@
+"""The doctor's zoo: small real trainings, healthy and with planted faults."""
