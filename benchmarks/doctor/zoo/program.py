@@ -86,7 +86,7 @@ def plain_validate(setup: Setup) -> None:
 class Setup:
     """Everything of one training program. Change it with `dataclasses.replace`, `with_model`, `with_optimizer` or `with_data`.
 
-    The first block is what the user has; the second how their loop goes; then the small functions of the loop; then what only the zoo knows.
+    First what the user has, then how their loop goes, then the small functions of the loop, then what only the zoo knows.
     """
 
     model: nn.Module
@@ -203,7 +203,7 @@ def with_model(setup: Setup, model: nn.Module, **changes: Any) -> Setup:
 
 
 def with_data(setup: Setup, *, train: Data | None = None, val: Data | None = None, test: Data | None = None, **options: Any) -> Setup:
-    """Other data; loaders are built anew with the same batch size. options go to the training DataLoader (shuffle=, batch_size=, drop_last=)."""
+    """Other data in new loaders of the same batch size. options go to the training DataLoader (shuffle=, batch_size=, drop_last=)."""
     train, val, test = train or setup.train_data, val or setup.val_data, test or setup.test_data
     size = options.pop("batch_size", setup.loader.batch_size)
     return replace(
@@ -269,9 +269,8 @@ def user_step(setup: Setup) -> Callable[[nn.Module, Any, Any, Data], Tensor]:
     """The program's step in check's signature: one call is one optimizer step, on whatever model and optimizer check hands in."""
 
     def step(model: nn.Module, loss_fn: Any, optimizer: Any, batch: Data) -> Tensor:
-        mine = replace(
-            setup, model=model, loss_fn=loss_fn, optimizer=optimizer, scheduler=None, scaler=None, teacher=None, state=dict(setup.state)
-        )
+        mine = replace(setup, model=model, loss_fn=loss_fn, optimizer=optimizer, scheduler=None, scaler=None, teacher=None)
+        mine.state = dict(setup.state)
         losses = [mine.step(mine, batch, index) for index in range(mine.accumulate)]
         return torch.stack(losses).mean()
 
