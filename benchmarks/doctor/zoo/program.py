@@ -206,6 +206,7 @@ def with_data(setup: Setup, *, train: Data | None = None, val: Data | None = Non
     """Other data in new loaders of the same batch size. options go to the training DataLoader (shuffle=, batch_size=, drop_last=)."""
     train, val, test = train or setup.train_data, val or setup.val_data, test or setup.test_data
     size = options.pop("batch_size", setup.loader.batch_size)
+    options.setdefault("drop_last", len(train[0]) % size == 1)  # batch norm refuses a last row alone
     return replace(
         setup,
         train_data=train,

@@ -107,7 +107,7 @@ def build(data: str, recipe: Recipe, seed: int) -> Setup:
         recipe=recipe,
         seed=seed,
         base_lr=1e-2,
-        steps=200,
+        steps=120,
         batch_size=1,
         family="gcn",
         task="nodes",
