@@ -1,0 +1,1 @@
+"""The planted faults: one file an area, and `catalogue` with all of them."""
