@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 from zoo.families import FAMILIES, data_sets
 from zoo.program import Program, Setup
@@ -16,9 +17,7 @@ ADAPTIVE = ("adam", "adamw", "nadam", "radam", "rmsprop")
 ANY = (*ADAPTIVE, "sgd", "momentum", "nesterov", "adagrad")
 SMOOTH = ("relu", "gelu", "silu", "tanh", "elu", "leaky", "mish")
 # What people train each family with: (optimizers, activations, norms, dropouts, batch sizes, depths).
-CHOICES: dict[
-    str, tuple[tuple[str, ...], tuple[str | None, ...], tuple[str | None, ...], tuple[float, ...], tuple[int, ...], tuple[int, ...]]
-] = {
+CHOICES: dict[str, tuple[tuple[Any, ...], ...]] = {
     "mlp": (ANY, SMOOTH, (None, "batch", "layer"), (0.0, 0.1, 0.3), (16, 32, 64), (1, 2, 3)),
     "cnn_bn": (ANY, ("relu", "gelu", "silu", "leaky"), (None, None, "group"), (0.0, 0.2, 0.4), (16, 32, 64), (3,)),
     "resnet": (ANY, ("relu", "gelu", "silu"), (None, None, "group"), (0.0, 0.2), (16, 32), (2,)),
@@ -33,6 +32,7 @@ CHOICES: dict[
     "lora": (("adam", "adamw", "nadam"), (None,), (None,), (0.0,), (16, 32), (1,)),
     "diffusion": (("adam", "adamw", "nadam"), ("silu", "gelu", "relu"), (None,), (0.0,), (64, 128), (2, 3)),
 }
+INITS = ("default", "default", "kaiming", "xavier", "orthogonal")
 SCHEDULES = ("none", "none", "cosine", "warmup", "onecycle", "step", "exponential", "linear")
 
 
@@ -49,9 +49,7 @@ def sound(family: str, dice: random.Random) -> Recipe:
         activation=dice.choice(activations),
         dropout=dice.choice(dropouts),
         norm=dice.choice(norms),
-        init=dice.choice(("default", "default", "kaiming", "xavier", "orthogonal"))
-        if family in ("mlp", "cnn_bn", "autoencoder", "unet")
-        else "default",
+        init=dice.choice(INITS if family in ("mlp", "cnn_bn", "autoencoder", "unet") else INITS[:1]),
         width=dice.choice((0.75, 1.0, 1.0, 1.5)),
         depth=dice.choice(depths),
         clip=dice.choice((None, None, None, 1.0, 5.0)),
@@ -73,18 +71,19 @@ def program(family: str, data: str, recipe: Recipe, *traits: Trait) -> Program:
     return Program(f"{family}/{data}/{words}", family, data, words, made, traits=tuple(trait.name for trait in traits))
 
 
-def own_data(family: str) -> tuple[str, ...]:
-    """Data sets that stand everywhere, and the local folder's where there is one."""
-    return data_sets(family)
+@cache
+def sample(family: str, data: str) -> Setup:
+    """A plain set-up to look at: whether a trait fits."""
+    return FAMILIES[family].build(data, Recipe(), 0)
 
 
 def with_traits(dice: random.Random, rounds: int) -> list[Program]:
     """Every trait in `rounds` programs, over the families and data sets that it fits in turn; recipes mostly plain."""
     found: list[Program] = []
     for trait in TRAITS:
-        places = [(family, data) for family in trait.families for data in own_data(family)]
+        places = [(family, data) for family in trait.families for data in data_sets(family)]
         dice.shuffle(places)
-        places = [place for place in places if trait.fits(FAMILIES[place[0]].build(place[1], Recipe(), 0))]
+        places = [place for place in places if trait.fits(sample(*place))]
         for turn in range(rounds):
             family, data = places[turn % len(places)]
             recipe = Recipe(batch_size=dice.choice(CHOICES[family][4]), width=dice.choice((0.75, 1.0)) if turn >= len(places) else 1.0)
@@ -97,12 +96,12 @@ def with_recipes(dice: random.Random, count: int) -> list[Program]:
     found, names = [], list(FAMILIES)
     for turn in range(count):
         family = names[turn % len(names)]
-        data = own_data(family)[turn // len(names) % len(own_data(family))]
+        data = data_sets(family)[turn // len(names) % len(data_sets(family))]
         found.append(program(family, data, sound(family, dice)))
     return found
 
 
-def programs(n: int = 320) -> list[Program]:
+def programs(n: int = 360) -> list[Program]:
     """n healthy programs, the same every time (with the same local data): half traits and unusual kinds, the rest random recipes."""
     dice = random.Random(0)
     found = [*UNUSUAL, *with_traits(dice, 4)]

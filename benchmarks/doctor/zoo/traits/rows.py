@@ -24,9 +24,8 @@ def label_noise(setup: Setup) -> Setup:
         return (data[0], y, *data[2:])
 
     changed = with_data(setup, train=noisy(setup.train_data), val=noisy(setup.val_data))
-    return replace(
-        changed, steps=int(setup.steps * 0.6), good=setup.chance + 0.8 * (setup.good - setup.chance)
-    )  # before it is learnt by heart
+    good = setup.chance + 0.8 * (setup.good - setup.chance)
+    return replace(changed, steps=int(setup.steps * 0.6), good=good)  # stops before the noise is learnt by heart
 
 
 def noise_floor(setup: Setup) -> Setup:
