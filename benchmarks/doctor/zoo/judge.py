@@ -58,6 +58,8 @@ def at_watch(one: Program, seed: int) -> dict[str, Any]:
         "findings": [short(finding) for finding in outcome.findings],
         "seconds": round(outcome.seconds, 2),
         "error": outcome.error,
+        "failures": list(outcome.failures),
+        "overhead": round(outcome.overhead, 4),
         "score": outcome.score,
         "digest": digest(outcome.losses),
     }

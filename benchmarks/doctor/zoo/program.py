@@ -170,6 +170,8 @@ class Outcome:
     seconds: float
     findings: list[Any]
     error: str | None = None
+    failures: tuple[str, ...] = ()  # of the doctor itself
+    overhead: float = 0.0  # the doctor's own account
 
 
 def casting(setup: Setup) -> AbstractContextManager[Any]:
@@ -249,16 +251,18 @@ def run(setup: Setup, doctor: bool = False) -> Outcome:
     except Exception as problem:  # noqa: BLE001 whatever a sick program raises is part of its outcome
         error = f"{type(problem).__name__}: {problem}"
     seconds = time.perf_counter() - start
-    if doctor:
-        findings = list(watch.findings)
-    return Outcome(setup.score(setup), setup.losses, setup.val_losses, seconds, findings, error)
+    if not doctor:
+        return Outcome(setup.score(setup), setup.losses, setup.val_losses, seconds, findings, error)
+    failures = tuple(str(failure) for failure in watch.heard.failures)
+    findings = list(watch.findings)
+    return Outcome(setup.score(setup), setup.losses, setup.val_losses, seconds, findings, error, failures, watch.overhead)
 
 
 def watched(setup: Setup) -> Any:
     """leadline.watch around the loop, given what a user would give it."""
     import leadline
 
-    return leadline.watch(setup.model, setup.optimizer, loss_fn=setup.loss_fn, loader=setup.loader)
+    return leadline.watch(setup.model, setup.optimizer, loss_fn=setup.loss_fn, loader=setup.loader, quiet=True)
 
 
 def has_own_step(setup: Setup) -> bool:
