@@ -14,6 +14,7 @@ from zoo.faults import (
     loop,
     loss,
     model_graph,
+    model_learning,
     model_signal,
     numerics,
     optimizer,
@@ -23,7 +24,23 @@ from zoo.faults.fault import Fault
 from zoo.program import Program, Setup
 from zoo.recipe import Recipe
 
-AREAS = (data_inputs, data_labels, data_order, model_signal, model_graph, loss, optimizer, schedule, loop, numerics, evaluation, hardware)
+DATA = (data_inputs, data_labels, data_order)
+MODEL = (model_signal, model_graph, model_learning)
+AREAS = (*DATA, *MODEL, loss, optimizer, schedule, loop, numerics, evaluation, hardware)
+    data_inputs,
+    data_labels,
+    data_order,
+    model_signal,
+    model_graph,
+    model_learning,
+    loss,
+    optimizer,
+    schedule,
+    loop,
+    numerics,
+    evaluation,
+    hardware,
+)
 FAULTS: tuple[Fault, ...] = tuple(fault for area in AREAS for fault in area.FAULTS)
 
 NOT_PLANTED = {

@@ -298,9 +298,7 @@ FAULTS = (
     Fault("T03", "train_forgotten", train_forgotten, ALL, base={"dropout": 0.2}, invariant=MODE, stage="L"),
     Fault("T03", "eval_each_epoch", eval_first, ALL, base={"dropout": 0.2}, invariant=MODE, stage="L"),
     Fault("T04", "not_divided", not_divided, NO_BATCH_NORM, base={"optimizer": "sgd"}, alike=("O01", "L06"), stage="L"),
-    Fault(
-        "T04", "zero_each_part", zero_each_part, NO_BATCH_NORM, invariant="gradients of a part are thrown away before the step", stage="L"
-    ),
+    Fault("T04", "zero_each_part", zero_each_part, NO_BATCH_NORM, invariant="a part's gradients are lost", stage="L"),
     Fault("T04", "step_each_part", step_inside, NO_BATCH_NORM, invariant=STALE, alike=("T01",), stage="L"),
     Fault("T05", "checkpoint_reloaded", checkpoint_reloaded, ALL, stage="L"),
     Fault("T05", "initialised_each_epoch", initialised_each_epoch, ALL, stage="L"),

@@ -12,7 +12,7 @@ from zoo.faults.fault import DoesNotFit, need
 from zoo.program import Setup, with_model
 
 ACTIVATIONS = (nn.ReLU, nn.GELU, nn.SiLU, nn.Tanh, nn.ELU, nn.LeakyReLU, nn.Sigmoid, nn.Mish)
-WEIGHTS = (nn.Linear, nn.Conv2d, nn.Embedding)
+CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 
 def rebuilt(setup: Setup) -> Setup:
@@ -43,7 +43,7 @@ def head(setup: Setup) -> Any:
 
 def is_conv(setup: Setup) -> bool:
     """Whether the head works on pictures NCHW."""
-    return isinstance(head(setup), nn.Conv2d)
+    return isinstance(head(setup), CONVOLUTIONS)
 
 
 def after_head(setup: Setup, end: nn.Module) -> Setup:
@@ -55,7 +55,7 @@ def after_head(setup: Setup, end: nn.Module) -> Setup:
 def before_head(setup: Setup, make: Callable[[int], nn.Module]) -> Setup:
     """Put a module of the head's input width before the head; for a convolution the module must be one of 1 x 1."""
     old = head(setup)
-    width = old.in_channels if isinstance(old, nn.Conv2d) else old.in_features
+    width = old.in_channels if isinstance(old, CONVOLUTIONS) else old.in_features
     place(setup.model, setup.head, nn.Sequential(make(width), old))
     return rebuilt(setup)
 
