@@ -27,7 +27,7 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from zoo.accept import Judged, Twins, accept, fault_names, healthy, load  # noqa: E402 the zoo lies beside this file
+from zoo.accept import fault_names, harmful, healthy, load, measure  # noqa: E402 the zoo lies beside this file
 
 RESULTS = HERE / "results"
 LIMIT_S = 120.0  # a program takes a few seconds: more is a hang
@@ -87,17 +87,18 @@ class Worker:
 def work(kind: str, seed: int) -> None:
     """The worker's side: names come in a line each, lists of rows go out."""
     import torch
+    from zoo.faults.measure import Book as Harm
     from zoo.judge import Book
 
     torch.set_num_threads(1)
     rows, sys.stdout = sys.stdout, sys.stderr  # what programs or the doctor print is not a row
-    book, twins, faults = Book(), Twins(), fault_names()
+    book, harm, faults = Book(), Harm(), fault_names()
     for line in sys.stdin:
         name = line.rstrip("\n")
         if kind == "run":
             found = [book.row(name, seed)]
         elif name in faults:
-            found = [asdict(verdict) for verdict in accept(faults[name], twins)]
+            found = [{"name": place, "accepted": good} for place, good in measure(harm, faults[name])]
         else:
             found = [asdict(healthy(book.find(name), seed))]
         rows.write(json.dumps(found) + "\n")
@@ -142,12 +143,12 @@ def said(rows: list[dict[str, Any]]) -> str:
         elif "watch" in row:
             words.append(" | ".join(" ".join(f["code"] for f in row[door]["findings"]) or "-" for door in ("check", "watch")))
         else:
-            words.append(f"{'yes' if row['accepted'] else 'no'}: {row['why']}" if row["healthy"] or not row["accepted"] else "healthy")
+            words.append(f"{'yes' if row['accepted'] else 'no'} {row.get('why', row['name'])}")
     return " ; ".join(words)
 
 
 def judge_all(args: argparse.Namespace) -> None:
-    """The harm test, for all that has no verdict yet."""
+    """The harm test, for all that has no verdict yet; faults' numbers are kept by zoo.faults.measure."""
     from zoo.healthy import programs
 
     out = RESULTS / "accepted.jsonl"
@@ -156,22 +157,35 @@ def judge_all(args: argparse.Namespace) -> None:
     spread("accept", [name for name in names if name not in done and args.only in name], out, args, LIMIT_S * 5)
 
 
-def accepted() -> dict[str, Judged]:
-    """The programs that passed the harm test."""
-    return {name: verdict for name, verdict in load(RESULTS / "accepted.jsonl").items() if verdict.accepted}
+def accepted(book: Any) -> dict[str, float]:
+    """The programs that passed the harm test and can be built here, with their seconds."""
+    from zoo.families import data_sets
+    from zoo.faults.measure import Book as Harm
+
+    calm = load(RESULTS / "accepted.jsonl")
+    found = {name: verdict.seconds for name, verdict in calm.items() if verdict.accepted and name in book.healthy}
+    harm = Harm()
+    for name in harmful(harm):
+        fault, family, data = name.split("/")
+        if data in data_sets(family):
+            found[name] = harm.lines[(fault, family, data, 0)]["seconds"]
+    return found
 
 
-def gate(names: list[str]) -> list[str]:
+def gate(book: Any, seconds: dict[str, float]) -> list[str]:
     """A small part: the quickest accepted place of every fault code, and healthy programs evenly from the list; no local data."""
-    judged, faults = accepted(), fault_names()
+    from zoo.families import FAMILIES
+
     quickest: dict[str, str] = {}
     calm = []
-    for name in names:
-        code = faults[name.split("/")[0]].code if name.split("/")[0] in faults else None
-        if code is None:
+    for name in seconds:
+        one = book.find(name)
+        if one.family in FAMILIES and one.data not in FAMILIES[one.family].DATA and one.data in FAMILIES[one.family].LOCAL:
+            continue
+        if one.fault is None:
             calm.append(name)
-        elif code not in quickest or judged[name].seconds < judged[quickest[code]].seconds:
-            quickest[code] = name
+        elif one.fault not in quickest or seconds[name] < seconds[quickest[one.fault]]:
+            quickest[one.fault] = name
     return [*quickest.values(), *calm[:: max(1, len(calm) // GATE_HEALTHY)]]
 
 
@@ -182,8 +196,8 @@ def examine_all(args: argparse.Namespace) -> None:
     book, out = Book(), args.out or RESULTS / ("gate.jsonl" if args.gate else "runs.jsonl")
     if args.gate and out.exists():
         out.unlink()  # a gate asks about the doctor as it is now
-    known = [name for name in accepted() if name in book.healthy or name.split("/")[0] in book.faults]
-    names = gate(known) if args.gate else known
+    known = accepted(book)
+    names = gate(book, known) if args.gate else list(known)
     done = {row["job"] for row in lines(out)}
     wanted = [name for name in names if name not in done and args.only in name and args.half in ("both", book.find(name).half)]
     wanted = [name for name in wanted if args.family in ("", book.find(name).family)]

@@ -1,29 +1,26 @@
 """The harm test: a healthy program must reach its good score, a planted fault must take at least a tenth of what there was to win.
 
 "Healthy" is decided here, by the outcome, never by the doctor's rules: the declared score is reached, nothing is raised, and the
-validation loss has not risen from its lowest point by more than a tenth of what it fell. A fault is accepted where, over all seeds, the
-mean score loses at least a tenth of the gap between its healthy twin and chance, or where it declares an invariant that is broken.
+validation loss has not risen from its lowest point by more than a tenth of what it fell. A fault is accepted where `zoo.faults.measure`
+kept that, over all seeds, the mean score loses at least a tenth of the gap between its healthy twin and chance, or where it declares an
+invariant that is broken.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from zoo.families import FAMILIES
-from zoo.faults.catalogue import FAULTS, program, twin
-from zoo.faults.fault import DoesNotFit, Fault
+from zoo.faults.catalogue import FAULTS, twin
+from zoo.faults.fault import Fault
+from zoo.faults.measure import SEEDS, Book, places, visit
 from zoo.program import Outcome, Program, Setup, run
 
-SEEDS = (0, 1)
 EACH = 3  # accepted places for each way to make a mistake, in different families where there are so many
-TRIES = 8  # places tried for them
-SHARE = 0.1  # of the gap: FAULTS.md
+TRIES = 8  # places tried for them, at most
 RISE = 0.1  # of the validation loss's fall: more is overfitting, which is a fault
 
 
@@ -34,8 +31,7 @@ class Judged:
     name: str
     accepted: bool
     why: str
-    scores: tuple[float, ...]
-    healthy: tuple[float, ...]
+    score: float
     chance: float
     good: float
     seconds: float
@@ -68,7 +64,7 @@ def healthy(one: Program, seed: int = 0) -> Judged:
         why = f"validation loss rose by {climbed:.2f} of its fall"
     else:
         why = ""
-    return Judged(one.name, not why, why, (outcome.score,), (), setup.chance, setup.good, outcome.seconds, digest(outcome.losses))
+    return Judged(one.name, not why, why, outcome.score, setup.chance, setup.good, outcome.seconds, digest(outcome.losses))
 
 
 def comparable(setup: Setup) -> bool:
@@ -76,67 +72,36 @@ def comparable(setup: Setup) -> bool:
     return getattr(setup.loss_fn, "reduction", "mean") != "sum" and setup.task != "denoise"
 
 
-class Twins:
-    """Healthy scores by program and seed, each run once."""
-
-    def __init__(self) -> None:
-        self.scores: dict[tuple[str, int], tuple[float, float, float]] = {}
-
-    def score(self, one: Program, seed: int) -> tuple[float, float, float]:
-        """(score, chance, good) of the healthy program."""
-        key = (one.name, seed)
-        if key not in self.scores:
-            setup = one.build(seed)
-            self.scores[key] = (run(setup).score, setup.chance, setup.good)
-        return self.scores[key]
-
-
-def harm(fault: Fault, family: str, data: str, twins: Twins, seeds: tuple[int, ...] = SEEDS) -> Judged:
-    """Judge a fault in one place. Raises DoesNotFit where the place cannot carry it."""
-    sick, well = program(fault, family, data), twin(fault, family, data)
-    scores, before, seconds, error = [], [], 0.0, None
-    chance, good = 0.0, 0.0
-    for seed in seeds:
-        outcome = run(sick.build(seed))
-        score, chance, good = twins.score(well, seed)
-        before.append(score)
-        scores.append(outcome.score if math.isfinite(outcome.score) else chance)
-        seconds, error = seconds + outcome.seconds, error or outcome.error
-    top, got = sum(before) / len(before), sum(scores) / len(scores)
-    lost = (top - got) / max(1e-9, top - chance)
-    numbers = (tuple(scores), tuple(before), chance, good, seconds / len(seeds))
-    if top < good:
-        return Judged(sick.name, False, f"the healthy twin reaches only {top:.3f} of {good:.3f}", *numbers)
-    if fault.invariant:
-        return Judged(sick.name, True, f"broken: {fault.invariant}", *numbers)
-    if error is not None and len(scores) and lost < SHARE:
-        return Judged(sick.name, True, f"raised: {error[:120]}", *numbers)
-    return Judged(sick.name, lost >= SHARE, f"loses {lost:.0%} of the gap", *numbers)
-
-
-def places(fault: Fault) -> Iterator[tuple[str, str]]:
-    """Where to try a fault: families in an order of the fault's own, each with one data set first, then with its others."""
-
-    def order(word: str) -> bytes:
-        return hashlib.sha256(f"{fault.name}/{word}".encode()).digest()
-
-    families = sorted(fault.families, key=order)
-    sets = {family: sorted(FAMILIES[family].DATA, key=lambda data: order(f"{family}/{data}")) for family in families}
-    for turn in range(max(len(names) for names in sets.values())):
-        yield from ((family, sets[family][turn]) for family in families if turn < len(sets[family]))
-
-
-def accept(fault: Fault, twins: Twins, each: int = EACH, tries: int = TRIES) -> list[Judged]:
-    """Try places until enough are accepted; every verdict is kept."""
-    verdicts: list[Judged] = []
+def tried(book: Book, fault: Fault) -> list[tuple[str, bool]]:
+    """(program name, accepted) of the places measured so far, in the fault's own order of places."""
+    found = []
     for family, data in places(fault):
-        if sum(verdict.accepted for verdict in verdicts) >= each or len(verdicts) >= tries:
+        verdict = book.verdict(fault, family, data)
+        if verdict is not None:
+            found.append((f"{fault.name}/{family}/{data}", verdict and sound_twin(book, fault, family, data)))
+    return found
+
+
+def sound_twin(book: Book, fault: Fault, family: str, data: str) -> bool:
+    """Whether the healthy twin reaches its own good score on the mean: else there is nothing to lose."""
+    recipe = f"healthy {twin(fault, family, data).recipe}"
+    lines = [line for seed in SEEDS if (line := book.lines.get((recipe, family, data, seed))) is not None]
+    return bool(lines) and sum(line["score"] for line in lines) / len(lines) >= lines[0]["good"]
+
+
+def harmful(book: Book, each: int = EACH) -> list[str]:
+    """The accepted faulty programs: the first places of every fault, as many as wanted."""
+    return [name for fault in FAULTS for name in [name for name, good in tried(book, fault) if good][:each]]
+
+
+def measure(book: Book, fault: Fault) -> list[tuple[str, bool]]:
+    """Measure the fault in further places until enough are accepted or enough were tried."""
+    for wanted in range(EACH, TRIES + 1):
+        if sum(good for _, good in tried(book, fault)) >= EACH:
             break
-        try:
-            verdicts.append(harm(fault, family, data, twins))
-        except DoesNotFit:
-            continue
-    return verdicts
+        while visit(book, fault, wanted):
+            pass
+    return tried(book, fault)
 
 
 def load(path: Path) -> dict[str, Judged]:
