@@ -13,7 +13,7 @@ from torch.nn import functional
 from leadline.base.errors import LeadlineError
 from leadline.evaluate.metric import metrics_for, number_or_none
 from leadline.evaluate.predictions import Predictions, truth_of
-from leadline.evaluate.undisturbed import undisturbed
+from leadline.models.undisturbed import undisturbed
 from leadline.record.batch import Batch
 from leadline.tasks.task import Task
 

@@ -16,7 +16,7 @@ from torch import nn
 from leadline.base.errors import LeadlineError, Stopped
 from leadline.data.split import verify_disjoint
 from leadline.evaluate.evaluate import predict_all
-from leadline.evaluate.undisturbed import generators_kept
+from leadline.models.undisturbed import generators_kept
 from leadline.flow.overfit import Overfit, learn_by_heart, loss_at_start
 from leadline.flow.setup import Rig, copy_of
 from leadline.record.finding import QUESTIONS, Answer, Control, Finding, worst_first

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Severity = Literal["error", "warning", "note"]
+Confidence = Literal["confirmed", "suspected"]
 ORDER: dict[str, int] = {"error": 0, "warning": 1, "note": 2}
 
 
@@ -24,7 +25,7 @@ class Finding:
     code: str
     cause: str
     severity: Severity
-    confidence: Literal["confirmed", "suspected"]
+    confidence: Confidence
     explanation: str
     control: Control
     step: int | None = None

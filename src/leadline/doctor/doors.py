@@ -1,0 +1,6 @@
+"""The doctor's two doors."""
+
+from leadline.doctor.check import check
+from leadline.doctor.watch import watch
+
+__all__ = ["check", "watch"]

@@ -1,0 +1,390 @@
+"""The listener: turns what the ears hear into steps, moments, validation passes and samples of the data."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import Optimizer
+
+from leadline.doctor.gauge import Measuring, sampled
+from leadline.doctor.look import Look, NetworkCall
+from leadline.doctor.moment import EvalPass, Gauge, LossCall, Moment, Sample, Step
+from leadline.doctor.tape import Script, finished, flatten
+from leadline.doctor.twin import bare, places
+
+SAMPLE_ROWS = 2048  # of the data heard, per loader: enough for label statistics and neighbours
+SAMPLE_MB = 64
+ALWAYS = 8  # first steps whose loss calls are always read
+MOMENTS = 12  # recorded steps kept: the first three and the latest
+EVAL_LOOKS = 3  # validation passes whose first batch is recorded
+SIGNATURES = {name: inspect.signature(getattr(nn.functional, name)) for name in ("cross_entropy", "nll_loss", "mse_loss")}
+
+
+class Heard:
+    """Everything heard of one training. Fields are read by the signals; the methods are the ears' events.
+
+    when_closed: called after each optimizer step with its number. The ears' methods do as little as they can between recorded steps.
+    """
+
+    def __init__(self, model: nn.Module, optimizers: list[Optimizer], loss_fn: Any, when_closed: Callable[[int], None]) -> None:
+        self.model, self.optimizers, self.loss_fn = model, optimizers, loss_fn
+        self.own = {id(optimizer): number for number, optimizer in enumerate(optimizers)}
+        self.when_closed = when_closed
+        self.steps: list[Step] = []
+        self.now = Step(0)
+        self.moments: list[Moment] = []
+        self.gauges: list[Gauge] = []
+        self.evals: list[EvalPass] = []
+        self.samples: dict[int, Sample] = {}
+        self.train_loader: int | None = None
+        self.schedulers: dict[int, Any] = {}
+        self.strangers: dict[int, dict[str, Any]] = {}  # optimizers not given to watch: id -> what is known
+        self.loads: list[tuple[int, str, Any]] = []  # (step, whose state was loaded, result)
+        self.stale_grads: list[int] = []  # steps whose first backward pass found the gradients of the step before
+        self.outside: list[tuple[int, list[str]]] = []  # (step, parameters that changed between steps)
+        self.failures: list[str] = []
+        self.loss_failure: LossCall | None = None
+        self.scaler: Any = None
+        self.skipped_scales: list[tuple[int, float]] = []
+        self.backwards_since_step = 0
+        self.look: Look | None = None
+        self.loss_calls: list[LossCall] = []  # of the running step
+        self.batch: Any = None
+        self.batch_loader: int | None = None
+        self._began_loader: int | None = None
+        self._eval: EvalPass | None = None
+        self._eval_look: Look | None = None
+        self._left_over: list[Look] = []
+        self._measuring: Measuring | None = None
+        self._after_step: tuple[list[Tensor], list[Tensor | None]] | None = None
+        self._pending: list[LossCall] = []
+        self.sleepers = [(path, m) for path, m in bare(model).named_modules() if _minds_mode(m)]
+        self.named = [(name, p) for name, p in bare(model).named_parameters() if p.requires_grad]
+        self._small = min((p for _, p in self.named[:4]), key=lambda p: p.numel(), default=None)  # near the input: every NaN arrives here
+        self.when_bad: Callable[[str, Any], None] = lambda _what, _tensor: None
+        self.clock = time.perf_counter()
+
+    # -- recording -------------------------------------------------------------------------------------------------------------------
+
+    def begin_record(self) -> None:
+        """Write the coming step down."""
+        if self.look is not None or self._eval_look is not None:
+            return
+        self.look = Look(self.model, places(bare(self.model), self.optimizers), lambda: self.now.events.append("F"))
+        self.look.begin()
+
+    def _close_record(self) -> tuple[Script, list[NetworkCall]] | None:
+        if self.look is None:
+            return None
+        look, self.look = self.look, None
+        self._put_away(look)
+        return finished(look.tape), look.calls
+
+    def stop(self) -> None:
+        """Nothing of ours stays on torch."""
+        for look in (self.look, self._eval_look):
+            if look is not None:
+                self._put_away(look)
+        self.look = self._eval_look = None
+        self._sweep()
+
+    def fetch(self) -> None:
+        """Bring losses that wait on a device to the host, in one transfer."""
+        waiting = [(step, place) for step in self.steps for place, v in enumerate(step.losses) if isinstance(v, Tensor)]
+        if waiting:
+            numbers = torch.stack([step.losses[place].double().reshape(()) for step, place in waiting]).tolist()  # type: ignore[union-attr]
+            for (step, place), number in zip(waiting, numbers, strict=True):
+                step.losses[place] = number
+
+    def _put_away(self, look: Look) -> None:
+        if not look.stop():
+            self._left_over.append(look)
+
+    def _sweep(self) -> None:
+        """Take out tapes that could not be taken out where they ended (inside a torch function)."""
+        self._left_over = [look for look in self._left_over if not look.stop()]
+
+    # -- events ----------------------------------------------------------------------------------------------------------------------
+
+    def on_loss_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
+        if self.look is None and self.model.training and torch.is_grad_enabled() and len(self.steps) > ALWAYS:
+            self.now.events.append("L")  # between recorded steps the backward pass tells all that is needed
+            return
+        call = _loss_call(name, args, kwargs, result)
+        if not call.with_grad:
+            self._hear_eval(call)
+        elif self.model.training:
+            self._train_call(call)
+        else:
+            self._pending.append(call)  # validation without no_grad, or training in eval mode: the next backward pass tells
+
+    def on_loss_failed(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> None:
+        call = _loss_call(name, args, kwargs, None)
+        self.loss_failure = LossCall(name, call.input, call.target, call.options, None, call.with_grad, f"{type(error).__name__}: {error}")
+
+    def before_backward(self, tensors: Any, gradients: Any) -> None:
+        self._settle_pending(trains=True)
+        self._close_eval()
+        self.train_loader = self.train_loader if self.batch_loader is None else self.batch_loader
+        if self._after_step is not None:
+            self._compare_with_last_step()
+        if self.look is not None:
+            self.look.tape.backward(tensors, gradients)
+        for tensor in tensors if isinstance(tensors, (tuple, list)) else (tensors,):
+            if isinstance(tensor, Tensor) and tensor.numel() == 1:
+                self._hear_value(tensor)
+        self.now.events.append("B")
+        self.backwards_since_step += 1
+
+    def _hear_value(self, tensor: Tensor) -> None:
+        """A loss: on the host its number costs nothing; on a device it waits there until somebody asks."""
+        if tensor.device.type != "cpu":
+            self.now.losses.append(tensor.detach())
+            return
+        value = tensor.item()
+        self.now.losses.append(value)
+        if not math.isfinite(value):
+            self.when_bad("loss", tensor)
+
+    def after_backward(self, tensors: Any) -> None:
+        return None
+
+    def on_zero_grad(self, owner: Optimizer | nn.Module) -> None:
+        if self._left_over:
+            self._sweep()
+        if id(owner) in self.own or owner is self.model or owner is bare(self.model):
+            self.now.events.append("Z")
+
+    def before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if id(optimizer) not in self.own and not self._adopted(optimizer):
+            return
+        if self._left_over:
+            self._sweep()
+        self.now.lrs = tuple(float(group["lr"]) for group in optimizer.param_groups)
+        self.now.root_training = self.model.training
+        self.now.sleeping = tuple(path for path, module in self.sleepers if not module.training)
+        if self._small is not None and _is_bad(self._small.grad):
+            self.when_bad("gradient", None)
+        if self.look is not None:
+            self._measuring = Measuring(self.named)
+
+    def after_step(self, optimizer: Optimizer) -> None:
+        number = self.own.get(id(optimizer))
+        if number is None:
+            return
+        self.now.events.append("S")
+        self.now.optimizers.append(number)
+        if "B" not in self.now.events and self.steps:  # a second optimizer of the same iteration
+            self.steps[-1].optimizers.append(number)
+            self.steps[-1].events.append("S")
+            self.now.events.clear()
+            self.now.optimizers.clear()
+            return
+        self._close()
+
+    def on_clip(self, parameters: Any, limit: float, norm: Any) -> None:
+        self.now.events.append("C")
+        self.now.clip = (float(limit), norm.detach() if isinstance(norm, Tensor) else norm)
+
+    def on_schedule(self, scheduler: Any) -> None:
+        if id(scheduler.optimizer) in self.own:
+            self.schedulers[id(scheduler)] = scheduler
+
+    def on_loader(self, loader: Any) -> None:
+        self._began_loader = id(loader)
+        sample = self.samples.setdefault(id(loader), Sample(loader))
+        sample.begun += 1
+        if self.train_loader is not None and id(loader) != self.train_loader:
+            self._begin_eval_look()
+
+    def on_batch(self, loader: Any, batch: Any) -> None:
+        key = id(loader)
+        self.batch, self.batch_loader = batch, key
+        self.now.loader, self.now.fresh_iterator = key, self._began_loader == key
+        self._began_loader = None
+        sample = self.samples.setdefault(key, Sample(loader))
+        sample.batches_given += 1
+        if sample.rows < SAMPLE_ROWS:
+            keep(sample, batch)
+
+    def on_mode(self, module: nn.Module, training: bool) -> None:
+        if module is not self.model and module is not bare(self.model):
+            return
+        if not training:
+            self._begin_eval_look()
+
+    def on_load(self, owner: Any, result: Any) -> None:
+        whose = "optimizer" if id(owner) in self.own else "model" if owner in (self.model, bare(self.model)) else None
+        if whose is not None:
+            self.loads.append((len(self.steps), whose, result))
+
+    def on_scale(self, scaler: Any, event: str) -> None:
+        self.scaler = scaler
+        if event == "update":
+            self.skipped_scales.append((len(self.steps), float(scaler.get_scale())))
+
+    def failed(self, event: str, error: Exception) -> None:
+        if len(self.failures) < 20:
+            self.failures.append(f"{event}: {type(error).__name__}: {error}")
+
+    def _train_call(self, call: LossCall) -> None:
+        self.now.events.append("L")
+        self.loss_calls.append(call)
+        if call.value is not None and call.value.numel() == 1:
+            self.now.criteria.append(call.value)
+
+    def _settle_pending(self, *, trains: bool) -> None:
+        pending, self._pending = self._pending, []
+        if trains and pending:
+            self._train_call(pending.pop())
+        for call in pending:
+            self._hear_eval(call)
+
+    # -- inside ----------------------------------------------------------------------------------------------------------------------
+
+    def _adopted(self, optimizer: Optimizer) -> bool:
+        """Whether an optimizer that was not given steps the watched parameters: one made anew in the loop."""
+        known = self.strangers.get(id(optimizer))
+        if known is None:
+            mine = {id(p) for p in self.model.parameters()}
+            theirs = [p for group in optimizer.param_groups for p in group["params"]]
+            known = {
+                "optimizer": optimizer,
+                "since": len(self.steps),
+                "ours": sum(id(p) in mine for p in theirs),
+                "all": len(theirs),
+                "steps": 0,
+            }
+            self.strangers[id(optimizer)] = known
+        known["steps"] += 1
+        if known["ours"] == 0:
+            return False
+        self.own[id(optimizer)] = len(self.optimizers)
+        self.optimizers.append(optimizer)
+        return True
+
+    def _compare_with_last_step(self) -> None:
+        assert self._after_step is not None
+        weights, grads = self._after_step
+        self._after_step = None
+        kept = [
+            g
+            for (_, p), g in zip(self.named, grads, strict=True)
+            if g is not None and p.grad is not None and torch.equal(sampled(p.grad), g)
+        ]
+        if any(bool((grad != 0).any()) for grad in kept):
+            self.stale_grads.append(self.now.index)
+        changed = [name for (name, p), w in zip(self.named, weights, strict=True) if not torch.equal(sampled(p), w)]
+        if changed:
+            self.outside.append((self.now.index, changed))
+
+    def _close(self) -> None:
+        step = self.now
+        if self.scaler is not None:
+            step.scale = float(self.scaler.get_scale())
+        recorded = self._close_record()
+        step.recorded = recorded is not None
+        if self._measuring is not None:
+            self.gauges.append(self._measuring.after(step.index, step.lrs[0] if step.lrs else 0.0))
+            self._after_step = ([sampled(p) for _, p in self.named], [None if p.grad is None else sampled(p.grad) for _, p in self.named])
+            self._measuring = None
+        if recorded is not None:
+            self._keep_moment(step, *recorded)
+        self.steps.append(step)
+        self.loss_calls = []
+        self.backwards_since_step = 0
+        self.now = Step(step.index + 1)
+        step.seconds = time.perf_counter() - self.clock
+        self.when_closed(step.index)
+        self.clock = time.perf_counter()
+
+    def _keep_moment(self, step: Step, script: Script, calls: list[NetworkCall]) -> None:
+        first = calls[0] if calls else None
+        moment = Moment(
+            step.index, script, tuple(self.loss_calls), first.inputs if first else (), first.outputs if first else (), self.batch,
+            step.clip[0] if step.clip else None, step.scale, tuple(dict.fromkeys(step.optimizers)), tuple(v.item() if isinstance(v, Tensor) else v for v in step.losses),
+        )  # fmt: skip
+        self.moments.append(moment)
+        if len(self.moments) > MOMENTS:
+            del self.moments[3]
+
+    def _hear_eval(self, call: LossCall) -> None:
+        current = self._current_eval()
+        if call.value is not None and call.value.numel() == 1:
+            current.values.append(call.value)
+        if len(current.calls) < 4:
+            current.calls.append(call)
+        current.rows += call.input.shape[0] if call.input is not None and call.input.ndim else 0
+        if self.batch_loader is not None and self.batch_loader not in current.loaders:
+            current.loaders.append(self.batch_loader)
+
+    def _current_eval(self) -> EvalPass:
+        if self._eval is None:
+            self._eval = EvalPass(after_step=len(self.steps))
+            self.evals.append(self._eval)
+        return self._eval
+
+    def _begin_eval_look(self) -> None:
+        if self._eval_look is None and sum(e.script is not None for e in self.evals) < EVAL_LOOKS and self.now.events in ([], ["Z"]):
+            if self.look is not None:
+                self._put_away(self.look)
+                self.look = None
+            self._eval_look = Look(self.model, places(bare(self.model), self.optimizers), lambda: None)
+            self._eval_look.begin()
+
+    def _close_eval(self) -> None:
+        if self._eval_look is not None:
+            look, self._eval_look = self._eval_look, None
+            self._put_away(look)
+            quiet = [call for call in look.calls if not call.with_grad]
+            if quiet:
+                current = self._current_eval()
+                current.training_mode = quiet[0].training
+                current.script = Script(tuple(look.tape.entries), None)
+        self._eval = None
+
+
+def keep(sample: Sample, batch: Any) -> None:
+    """Add a batch to a sample, by reference: a loader's batches are made anew each time."""
+    leaves = [leaf.detach() for leaf in flatten(batch)[0] if isinstance(leaf, Tensor)]
+    size = sum(leaf.numel() * leaf.element_size() for leaf in leaves)
+    held = sum(leaf.numel() * leaf.element_size() for kept in sample.batches for leaf in kept)
+    if not leaves or size + held > SAMPLE_MB * 2**20:
+        return
+    sample.batches.append(leaves)
+    sample.rows += leaves[0].shape[0] if leaves[0].ndim else 1
+
+
+def _is_bad(grad: Tensor | None) -> bool:
+    """Whether a gradient on the host holds a NaN or an infinity; on a device nobody waits for the answer (recorded steps look)."""
+    return grad is not None and grad.device.type == "cpu" and not grad.is_sparse and not math.isfinite(grad.sum().item())
+
+
+def _minds_mode(module: nn.Module) -> bool:
+    """Whether a module computes otherwise in eval mode."""
+    dropout = isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0  # pyright: ignore[reportPrivateUsage]
+    return dropout or isinstance(module, nn.modules.batchnorm._BatchNorm) or (isinstance(module, nn.RNNBase) and module.dropout > 0)  # pyright: ignore[reportPrivateUsage]
+
+
+def _loss_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> LossCall:
+    try:
+        signature = SIGNATURES.get(name) or SIGNATURES.setdefault(name, inspect.signature(getattr(nn.functional, name)))
+        given = signature.bind(*args, **kwargs).arguments
+    except (TypeError, ValueError):
+        given = {"input": args[0] if args else None, "target": args[1] if len(args) > 1 else None}
+    values = list(given.values())
+    options = {key: value for key, value in list(given.items())[2:]}
+    value = result.detach() if isinstance(result, Tensor) else None
+    with_grad = torch.is_grad_enabled() and (not isinstance(result, Tensor) or result.requires_grad)
+    return LossCall(name, _tensor(values, 0), _tensor(values, 1), options, value, with_grad)
+
+
+def _tensor(values: list[Any], place: int) -> Tensor | None:
+    value = values[place] if len(values) > place else None
+    return value.detach() if isinstance(value, Tensor) else None
