@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import time
 from collections.abc import Callable, Iterable
@@ -244,18 +245,18 @@ def run(setup: Setup, doctor: bool = False) -> Outcome:
     error: str | None = None
     findings: list[Any] = []
     start = time.perf_counter()
-    watching = nullcontext() if not doctor else watched(setup)
+    watching: Any = nullcontext() if not doctor else watched(setup)
     try:
-        with watching as watch:
+        with watching:
             train(setup)
     except Exception as problem:  # noqa: BLE001 whatever a sick program raises is part of its outcome
         error = f"{type(problem).__name__}: {problem}"
     seconds = time.perf_counter() - start
     if not doctor:
         return Outcome(setup.score(setup), setup.losses, setup.val_losses, seconds, findings, error)
-    failures = tuple(str(failure) for failure in watch.heard.failures)
-    findings = list(watch.findings)
-    return Outcome(setup.score(setup), setup.losses, setup.val_losses, seconds, findings, error, failures, watch.overhead)
+    failures = tuple(str(failure) for failure in watching.heard.failures)
+    findings = list(watching.findings)
+    return Outcome(setup.score(setup), setup.losses, setup.val_losses, seconds, findings, error, failures, watching.overhead)
 
 
 def watched(setup: Setup) -> Any:
@@ -273,9 +274,11 @@ def has_own_step(setup: Setup) -> bool:
 def user_step(setup: Setup) -> Callable[[nn.Module, Any, Any, Data], Tensor]:
     """The program's step in check's signature: one call is one optimizer step, on whatever model and optimizer check hands in."""
 
+    scaler, teacher, state = copy.deepcopy(setup.scaler), copy.deepcopy(setup.teacher), dict(setup.state)
+
     def step(model: nn.Module, loss_fn: Any, optimizer: Any, batch: Data) -> Tensor:
-        mine = replace(setup, model=model, loss_fn=loss_fn, optimizer=optimizer, scheduler=None, scaler=None, teacher=None)
-        mine.state = dict(setup.state)
+        mine = replace(setup, model=model, loss_fn=loss_fn, optimizer=optimizer, scheduler=None, scaler=scaler, teacher=teacher)
+        mine.state = state
         losses = [mine.step(mine, batch, index) for index in range(mine.accumulate)]
         return torch.stack(losses).mean()
 
