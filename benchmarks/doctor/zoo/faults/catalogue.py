@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from zoo.families import plain
 from zoo.faults import (
     data_inputs,
@@ -27,20 +25,6 @@ from zoo.recipe import Recipe
 DATA = (data_inputs, data_labels, data_order)
 MODEL = (model_signal, model_graph, model_learning)
 AREAS = (*DATA, *MODEL, loss, optimizer, schedule, loop, numerics, evaluation, hardware)
-    data_inputs,
-    data_labels,
-    data_order,
-    model_signal,
-    model_graph,
-    model_learning,
-    loss,
-    optimizer,
-    schedule,
-    loop,
-    numerics,
-    evaluation,
-    hardware,
-)
 FAULTS: tuple[Fault, ...] = tuple(fault for area in AREAS for fault in area.FAULTS)
 
 NOT_PLANTED = {
@@ -70,11 +54,3 @@ def program(fault: Fault, family: str, data: str) -> Program:
 def twin(fault: Fault, family: str, data: str) -> Program:
     """The healthy program that differs by the fault alone."""
     return plain(family, data, Recipe(**fault.base))
-
-
-def pairs(data_sets: dict[str, tuple[str, ...]]) -> Iterator[tuple[Fault, str, str]]:
-    """Every fault in every family it is meant for, on every given set."""
-    for fault in FAULTS:
-        for family in fault.families:
-            for data in data_sets[family]:
-                yield fault, family, data
