@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -16,8 +15,7 @@ from torch.utils.data import DataLoader
 
 from leadline.doctor.checklist import checklist
 from leadline.doctor.evidence import Scene
-from leadline.doctor.tape import NotReplayable
-from leadline.doctor.twin import aside, bare, given_optimizers
+from leadline.doctor.twin import aside, bare, copied, given_optimizers
 from leadline.doctor.watch import Watch, in_lines
 from leadline.models.undisturbed import generators_kept
 from leadline.record.finding import Answer, Finding
@@ -89,10 +87,7 @@ def check(
     began = time.perf_counter()
     originals = given_optimizers(optimizer)
     with _nothing_changes(model, [loader, val_loader]):
-        try:
-            twin, twin_optimizers, twin_loss = copy.deepcopy((bare(model), originals, loss_fn))
-        except Exception as error:
-            raise NotReplayable(f"the set-up cannot be copied, so it cannot be checked without touching it: {error}") from error
+        twin, twin_optimizers, twin_loss = copied(bare(model), originals, loss_fn)
         doctor = Watch(twin, twin_optimizers, twin_loss, loader, val_loader=val_loader, quiet=True, budget=1.0)
         doctor.door = "check"
         trial = _Trial(doctor, twin, twin_loss, twin_optimizers[0] if len(twin_optimizers) == 1 else optimizer, step or default_step)

@@ -40,6 +40,7 @@ class Listener(Protocol):
     def after_backward(self, tensors: Any) -> None: ...
     def on_zero_grad(self, owner: Optimizer | nn.Module) -> None: ...
     def before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None: ...
+    def before_update(self, optimizer: Optimizer) -> None: ...
     def after_step(self, optimizer: Optimizer) -> None: ...
     def on_clip(self, parameters: Any, limit: float, norm: Any) -> None: ...
     def on_schedule(self, scheduler: Any) -> None: ...
@@ -135,7 +136,7 @@ def _put_in() -> None:
         for name in ("scale", "update"):
             if name in vars(kind):
                 _replace(kind, name, _then("on_scale", name))
-    before = register_optimizer_step_pre_hook(lambda optimizer, args, kwargs: tell("before_step", optimizer, args, kwargs))
+    before = register_optimizer_step_pre_hook(_hear_step)
     after = register_optimizer_step_post_hook(lambda optimizer, _args, _kwargs: tell("after_step", optimizer))
     _BOARD.undo += [before.remove, after.remove]
 
@@ -219,6 +220,22 @@ def _hear_mode(original: Any) -> Any:
         return result
 
     return train
+
+
+def _hear_step(optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
+    """A step begins. Where it computes its gradients itself, in a closure, they are there only after that."""
+    tell("before_step", optimizer, args, kwargs)
+    closure = kwargs.get("closure", args[1] if len(args) > 1 else None)  # args[0] is the optimizer
+    if not callable(closure) or _BOARD.muted:
+        tell("before_update", optimizer)
+        return None
+
+    def heard() -> Any:
+        result = closure()
+        tell("before_update", optimizer)
+        return result
+
+    return (args, {**kwargs, "closure": heard}) if "closure" in kwargs else ((args[0], heard, *args[2:]), kwargs)
 
 
 def _hear_clip(original: Any) -> Any:

@@ -169,6 +169,11 @@ class Heard:
         self.now.lrs = tuple(float(group["lr"]) for group in optimizer.param_groups)
         self.now.root_training = self.model.training
         self.now.sleeping = tuple(path for path, module in self.sleepers if not module.training)
+
+    def before_update(self, optimizer: Optimizer) -> None:
+        """The gradients are there. A closure may call this several times in one step: the first counts."""
+        if id(optimizer) not in self.own or self._measuring is not None:
+            return
         if self._small is not None and _is_bad(self._small.grad):
             self.when_bad("gradient", None)
         if self.look is not None:
@@ -295,7 +300,7 @@ class Heard:
             self._after_step = ([sampled(p) for _, p in self.named], [None if p.grad is None else sampled(p.grad) for _, p in self.named])
             self._measuring = None
         if recorded is not None:
-            self._keep_moment(step, *recorded)
+            self._keep_moment(step, _first_pass(recorded[0]) if self._searches(step) else recorded[0], recorded[1])
         self.steps.append(step)
         self.loss_calls = []
         self.backwards_since_step = 0
@@ -303,6 +308,10 @@ class Heard:
         step.seconds = time.perf_counter() - self.clock
         self.when_closed(step.index)
         self.clock = time.perf_counter()
+
+    def _searches(self, step: Step) -> bool:
+        """Whether the optimizer asks for gradients several times a step, along a line."""
+        return any(isinstance(self.optimizers[number], torch.optim.LBFGS) for number in step.optimizers)
 
     def _keep_moment(self, step: Step, script: Script, calls: list[NetworkCall]) -> None:
         first = calls[0] if calls else None
@@ -359,6 +368,12 @@ def keep(sample: Sample, batch: Any) -> None:
         return
     sample.batches.append(leaves)
     sample.rows += leaves[0].shape[0] if leaves[0].ndim else 1
+
+
+def _first_pass(script: Script) -> Script:
+    """A script up to its first backward pass: one evaluation of a closure."""
+    ends = [number for number, entry in enumerate(script.entries) if entry.kind == "backward"]
+    return Script(script.entries[: ends[0] + 1], script.problem) if ends else script
 
 
 def _is_bad(grad: Tensor | None) -> bool:

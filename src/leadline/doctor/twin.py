@@ -59,14 +59,25 @@ def _unwrapped(optimizer: Any) -> Optimizer:
     return optimizer
 
 
+def copied(model: nn.Module, optimizers: list[Optimizer], extra: Any = None) -> tuple[nn.Module, list[Optimizer], Any]:
+    """Copies that share among themselves what the originals share. Raises NotReplayable."""
+    memo: dict[int, Any] = {}
+    try:
+        copies = copy.deepcopy((model, optimizers, extra), memo)
+        for old, new in zip(optimizers, copies[1], strict=True):
+            for name, value in vars(old).items():  # a torch optimizer copies its groups and state only; LBFGS keeps more
+                if name not in vars(new) and name != "step" and "hook" not in name and not callable(value):
+                    setattr(new, name, copy.deepcopy(value, memo))
+    except Exception as error:
+        raise NotReplayable(f"the network cannot be copied ({type(error).__name__}: {error})") from error
+    return copies
+
+
 class Twin:
     """Its own weights, optimizer state and modes; nothing done to it reaches the original. Raises NotReplayable where no copy can be made."""
 
     def __init__(self, model: nn.Module, optimizers: list[Optimizer], extra: Any = None) -> None:
-        try:
-            self.model, self.optimizers, self.extra = copy.deepcopy((bare(model), optimizers, extra))
-        except Exception as error:
-            raise NotReplayable(f"the network cannot be copied ({type(error).__name__}: {error})") from error
+        self.model, self.optimizers, self.extra = copied(bare(model), optimizers, extra)
         self.places = places(self.model, self.optimizers)
 
     def again(self) -> Twin:
