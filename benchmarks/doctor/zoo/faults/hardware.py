@@ -127,9 +127,10 @@ def rank_of_many(setup: Setup) -> Setup:
 # H03 bit_flip
 
 
-def flipped(value: Tensor, place: int) -> None:
-    """Flip the highest bit of one number's exponent, in place: a factor of 2 ** 128 either way."""
+def flipped(value: Tensor) -> None:
+    """Flip the highest bit of the largest number's exponent, in place: a factor of 2 ** 128 (of a zero it would make 2)."""
     flat = value.view(-1)
+    place = int(flat.abs().argmax())
     bits = flat[place : place + 1].clone().view(torch.int32)
     flat[place : place + 1] = (bits ^ (1 << 30)).view(torch.float32)
 
@@ -154,14 +155,14 @@ def largest(setup: Setup) -> Tensor:
 
 def flip_weight(setup: Setup) -> None:
     """In the weights."""
-    flipped(largest(setup).data, 7)
+    flipped(largest(setup).data)
 
 
 def flip_state(setup: Setup) -> None:
     """In the optimizer's first moment."""
     for value in setup.optimizer.state[largest(setup)].values():
         if isinstance(value, Tensor) and value.dim() > 0:
-            flipped(value, 7)
+            flipped(value)
             return
 
 
@@ -181,7 +182,7 @@ def gradient_bit(setup: Setup) -> Setup:
         if seen["count"] != when:
             return gradient
         gradient = gradient.clone()
-        flipped(gradient, 7)
+        flipped(gradient)
         return gradient
 
     parameter.register_hook(change)

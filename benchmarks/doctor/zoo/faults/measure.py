@@ -23,6 +23,7 @@ from zoo.program import run
 FILE = Path(__file__).with_name("harm.jsonl")
 HARM = 0.10  # FAULTS.md: at least a tenth of the gap between healthy and chance
 SEEDS = (0, 1)
+TRIES = 6  # harmless places, after which a fault is left alone
 
 
 def places(fault: Fault) -> list[tuple[str, str]]:
@@ -88,6 +89,8 @@ class Book:
         except DoesNotFit:
             return None
         healthy = self.healthy(fault, family, data, seed)
+        if healthy["score"] < healthy["good"]:
+            return None  # a twin that is ill itself proves nothing
         outcome = run(setup)
         gap = healthy["score"] - healthy["chance"]
         line = {"fault": fault.name, "family": family, "data": data, "seed": seed, "score": round(outcome.score, 4)}
@@ -103,19 +106,17 @@ class Book:
         return sum(lost) / len(lost) >= HARM if len(lost) == len(SEEDS) else None
 
 
-def visit(book: Book, fault: Fault, wanted: int) -> bool:
-    """Measure one more place of this fault until `wanted` places fit; gives whether anything was done."""
-    fitting = 0
-    for family, data in places(fault):
-        if fitting >= wanted:
-            return False
-        if book.verdict(fault, family, data) is not None:
-            fitting += 1
+def visit(book: Book, fault: Fault, wanted: int) -> None:
+    """Measure one more place of this fault, if fewer than `wanted` of those measured count; harmless ones are passed by."""
+    known = [book.verdict(fault, family, data) for family, data in places(fault)]
+    if known.count(True) >= wanted or known.count(False) >= TRIES:
+        return
+    for (family, data), verdict in zip(places(fault), known, strict=True):
+        if verdict is not None:
             continue
         lines = [book.measure(fault, family, data, seed) for seed in (SEEDS[:1] if fault.invariant else SEEDS)]
-        if lines[0] is not None:
-            return True
-    return False
+        if None not in lines:
+            return
 
 
 def main() -> None:
@@ -123,7 +124,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=300.0)
     parser.add_argument("--only", default="", help="codes or names, comma between")
-    parser.add_argument("--places", type=int, default=4, help="places a fault")
+    parser.add_argument("--places", type=int, default=4, help="places a fault that count")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")  # sick programs warn, as they should

@@ -256,6 +256,7 @@ def smoothed_features(setup: Setup) -> Setup:
     return setup
 
 
+FRESH = tuple(family for family in ALL if family != "lora")  # most of its weights are loaded
 FLAT = tuple(family for family in ALL if family not in ("gcn",))
 FAULTS = (
     Fault("M01", "ten_sigmoid_layers", deep_sigmoid, ALL),
@@ -267,8 +268,8 @@ FAULTS = (
     Fault("M03", "bias_minus_10", dead_layer, ALL),
     Fault("M03", "all_biases_minus_5", dead_biases, RELUS),
     Fault("M03", "negated_input", negated_input, ALL),
-    Fault("M04", "all_zero", all_zero, ALL, stage="S"),
-    Fault("M04", "all_constant", all_constant, ALL, stage="S"),
+    Fault("M04", "all_zero", all_zero, FRESH, stage="S"),
+    Fault("M04", "all_constant", all_constant, FRESH, stage="S"),
     Fault("M04", "both_factors_zero", zero_lora, ("lora",), stage="S"),
     Fault("M04", "layer_and_head_zero", one_layer_zero, ALL, stage="S"),
     Fault("M05", "x10", scaled_weights(10.0), ALL, alike=("M02", "M06")),

@@ -80,7 +80,7 @@ class NaiveSoftmax(nn.Module):
 def naive_softmax(setup: Setup) -> Setup:
     """A softmax by hand with a sharp temperature: exp overflows as the logits grow."""
     need(isinstance(setup.loss_fn, nn.CrossEntropyLoss) and setup.task in ("classify", "segment"), "classes")
-    return replace(setup, loss_fn=NaiveSoftmax(30.0))
+    return replace(setup, loss_fn=NaiveSoftmax(100.0))
 
 
 # N02 fp16_underflow
@@ -97,13 +97,13 @@ def tiny_loss(setup: Setup, factor: float) -> Setup:
 
 
 def half_without_scaler(setup: Setup) -> Setup:
-    """autocast to fp16, a loss weight of 1e-5 (a task's share in a sum), no scaler."""
-    return tiny_loss(setup, 1e-5)
+    """autocast to fp16, a loss weight of 1e-6 (a task's share in a sum), no scaler."""
+    return tiny_loss(setup, 1e-6)
 
 
 def half_with_means(setup: Setup) -> Setup:
-    """fp16, and the mean loss is divided by the number of rows and outputs again (1e-6)."""
-    return tiny_loss(setup, 1e-6)
+    """fp16, and the mean loss is divided by the number of rows and outputs again (1e-7)."""
+    return tiny_loss(setup, 1e-7)
 
 
 # N03 scaler_collapse
@@ -258,7 +258,7 @@ FAULTS = (
     Fault("N01", "no_eps", divided_by_deviation, LINEAR, invariant=NAN, stage="L"),
     Fault("N01", "root_of_zero", root_of_zero, ("mlp", "cnn_bn", "resnet", "vit", "rnn", "encoder", "lora"), invariant=NAN, stage="L"),
     Fault("N01", "naive_softmax", naive_softmax, CLASSIFY, alike=("N05",), stage="L"),
-    Fault("N02", "weight_1e-5", half_without_scaler, HALF, stage="L"),
+    Fault("N02", "weight_1e-6", half_without_scaler, HALF, stage="L"),
     Fault("N02", "mean_twice", half_with_means, HALF, alike=("L06",), stage="L"),
     Fault("N03", "penalty_overflows", scaler_overflows, HALF, stage="L"),
     Fault("N03", "outlier_rows", rows_overflow, HALF, alike=("D01",), stage="L"),

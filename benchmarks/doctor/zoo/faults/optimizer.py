@@ -222,6 +222,7 @@ FAULTS = (
     Fault("O04", "adamw_30", set_values(weight_decay=30.0), ALL, base=ADAMW, stage="L"),
     Fault("O04", "sgd_half", set_values(weight_decay=0.5), ALL, base=MOMENTUM, stage="L"),
     Fault("O06", "eps_tenth", set_values(eps=0.1), ALL, base=ADAM, alike=("O02",), stage="L"),
+    Fault("O06", "eps_one", set_values(eps=1.0), ALL, base=ADAM, alike=("O02",), stage="L"),
     Fault("O06", "betas_swapped", set_values(betas=(0.999, 0.9)), ALL, base=ADAM, alike=("O01",), stage="L"),
     Fault("O06", "momentum_0.999", set_values(momentum=0.999), ALL, base=MOMENTUM, alike=("O01",), stage="L"),
     Fault("O06", "beta2_one", set_values(betas=(0.9, 1.0)), ALL, base=ADAM, stage="L"),
