@@ -215,7 +215,7 @@ class Heard:
         self._began_loader = None
         sample = self.samples.setdefault(key, Sample(loader))
         sample.batches_given += 1
-        if sample.rows < SAMPLE_ROWS:
+        if sample.rows < SAMPLE_ROWS and (sample.begun <= 1 or not sample.batches):  # one epoch: no row twice
             keep(sample, batch)
 
     def on_mode(self, module: nn.Module, training: bool) -> None:
@@ -394,7 +394,7 @@ def _loss_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result:
     except (TypeError, ValueError):
         given = {"input": args[0] if args else None, "target": args[1] if len(args) > 1 else None}
     values = list(given.values())
-    options = {key: value for key, value in list(given.items())[2:]}
+    options = dict(list(given.items())[2:])
     value = result.detach() if isinstance(result, Tensor) else None
     with_grad = torch.is_grad_enabled() and (not isinstance(result, Tensor) or result.requires_grad)
     return LossCall(name, _tensor(values, 0), _tensor(values, 1), options, value, with_grad)
