@@ -247,7 +247,8 @@ FAULTS = (
     Fault("M07", "dropped", no_activation, NET),
     Fault("M07", "result_unused", unused_activation, NET),
     Fault("M11", "view_for_transpose", view_for_transpose, ALL, invariant=MIX),
-    Fault("M11", "batch_first", time_first, ("rnn", "vit"), invariant=MIX),
+    Fault("M11", "batch_first", time_first, ("rnn",), invariant=MIX),
+    Fault("M11", "batch_first_of_attention", time_first, ("vit",)),  # the class token sees class tokens only: harm, but no mixing
     Fault("M11", "gate_over_rows", softmax_over_rows, ALL, invariant=MIX, alike=("M16",)),
     Fault("M12", "mask_dropped", mask_dropped, ("gpt",), invariant=AHEAD),
     Fault("M12", "mask_off_by_one", mask_off_by_one, ("gpt",), invariant=AHEAD),
