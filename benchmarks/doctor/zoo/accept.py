@@ -68,8 +68,8 @@ def healthy(one: Program, seed: int = 0) -> Judged:
 
 
 def comparable(setup: Setup) -> bool:
-    """Whether the validation losses are of one kind: a summed one hangs on the batch size, a denoiser's on newly drawn noise."""
-    return getattr(setup.loss_fn, "reduction", "mean") != "sum" and setup.task != "denoise"
+    """Whether the validation losses are of one kind: a summed one hangs on the batch size, others on new chance."""
+    return getattr(setup.loss_fn, "reduction", "mean") != "sum" and setup.task not in ("denoise", "reward", "q")
 
 
 def tried(book: Book, fault: Fault) -> list[tuple[str, bool]]:
