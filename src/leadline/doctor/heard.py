@@ -44,6 +44,7 @@ class Heard:
         self.samples: dict[int, Sample] = {}
         self.train_loader: int | None = None
         self.schedulers: dict[int, Any] = {}
+        self.schedule_calls: dict[int, list[int]] = {}  # steps done when each scheduler was stepped
         self.strangers: dict[int, dict[str, Any]] = {}  # optimizers not given to watch: id -> what is known
         self.loads: list[tuple[int, str, Any]] = []  # (step, whose state was loaded, result)
         self.stale_grads: list[int] = []  # steps whose first backward pass found the gradients of the step before
@@ -87,7 +88,9 @@ class Heard:
         return finished(look.tape), look.calls
 
     def stop(self) -> None:
-        """Nothing of ours stays on torch."""
+        """Nothing of ours stays on torch. A validation pass after the last step ends here."""
+        self._settle_pending(trains=False)
+        self._close_eval()
         for look in (self.look, self._eval_look):
             if look is not None:
                 self._put_away(look)
@@ -129,7 +132,7 @@ class Heard:
         self.loss_failure = LossCall(name, call.input, call.target, call.options, None, call.with_grad, f"{type(error).__name__}: {error}")
 
     def before_backward(self, tensors: Any, gradients: Any) -> None:
-        self._settle_pending(trains=True)
+        self._settle_pending(trains="L" not in self.now.events)  # this step's own loss was heard: what waits was validation with gradients
         self._close_eval()
         self.train_loader = self.train_loader if self.batch_loader is None else self.batch_loader
         if self._after_step is not None:
@@ -200,6 +203,7 @@ class Heard:
     def on_schedule(self, scheduler: Any) -> None:
         if id(scheduler.optimizer) in self.own:
             self.schedulers[id(scheduler)] = scheduler
+            self.schedule_calls.setdefault(id(scheduler), []).append(len(self.steps))
 
     def on_loader(self, loader: Any) -> None:
         self._began_loader = id(loader)
