@@ -153,8 +153,9 @@ def judge_all(args: argparse.Namespace) -> None:
 
     out = RESULTS / "accepted.jsonl"
     done = {row["job"] for row in lines(out)}
-    names = [one.name for one in programs()] + list(fault_names())
-    spread("accept", [name for name in names if name not in done and args.only in name], out, args, LIMIT_S * 5)
+    names = {"healthy": [one.name for one in programs()], "faults": list(fault_names())}
+    names["both"] = names["healthy"] + names["faults"]
+    spread("accept", [name for name in names[args.part] if name not in done and args.only in name], out, args, LIMIT_S * 5)
 
 
 def accepted(book: Any) -> dict[str, float]:
@@ -215,6 +216,7 @@ def main() -> None:
     parser.add_argument("kind", nargs="?", default="run", help=argparse.SUPPRESS)
     parser.add_argument("--half", choices=("tuned", "held_out", "both"), default="both")
     parser.add_argument("--only", default="", help="programs whose name holds this")
+    parser.add_argument("--part", choices=("healthy", "faults", "both"), default="both", help="of accept")
     parser.add_argument("--family", default="")
     parser.add_argument("--gate", action="store_true", help="a small part, under five minutes; exit 1 below the gate's numbers")
     parser.add_argument("--workers", type=int, default=1)
