@@ -66,7 +66,7 @@ class Look:
             self._pop()
             self.tape.depth += 1
 
-    def _leave(self, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+    def _leave(self, module: nn.Module, args: Any, kwargs: Any, result: Any = None) -> None:  # torch leaves kwargs out where the call raised
         if torch.compiler.is_compiling() or id(module) not in self.tape.path_of:
             return
         self._inside -= 1
