@@ -7,6 +7,7 @@ so and never disturbs the loop that it listens to.
 from __future__ import annotations
 
 import functools
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,15 +38,14 @@ class Listener(Protocol):
     def on_loss_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None: ...
     def on_loss_failed(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> None: ...
     def before_backward(self, tensors: Any, gradients: Any) -> None: ...
-    def after_backward(self, tensors: Any) -> None: ...
     def on_zero_grad(self, owner: Optimizer | nn.Module) -> None: ...
-    def before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None: ...
+    def before_step(self, optimizer: Optimizer, has_closure: bool) -> None: ...
     def before_update(self, optimizer: Optimizer) -> None: ...
     def after_step(self, optimizer: Optimizer) -> None: ...
     def on_clip(self, parameters: Any, limit: float, norm: Any) -> None: ...
     def on_schedule(self, scheduler: Any) -> None: ...
     def on_loader(self, loader: Any) -> None: ...
-    def on_batch(self, loader: Any, batch: Any) -> None: ...
+    def on_batch(self, loader: Any, batch: Any, seconds: float = 0.0) -> None: ...
     def on_mode(self, module: nn.Module, training: bool) -> None: ...
     def on_load(self, owner: Any, result: Any) -> None: ...
     def on_scale(self, scaler: Any, event: str) -> None: ...
@@ -103,16 +103,15 @@ def tell(event: str, *what: Any) -> None:
     if _BOARD.muted:
         return
     _BOARD.busy += 1
-    try:
-        for listener in tuple(_BOARD.listeners):
-            try:
-                getattr(listener, event)(*what)
-            except StopTraining:
-                raise
-            except Exception as error:  # noqa: BLE001 - an error in the doctor must not end somebody's training
-                listener.failed(event, error)
-    finally:
-        _BOARD.busy -= 1
+    for listener in _BOARD.listeners:
+        try:
+            getattr(listener, event)(*what)
+        except StopTraining:
+            _BOARD.busy -= 1
+            raise
+        except Exception as error:  # noqa: BLE001 - an error in the doctor must not end somebody's training
+            listener.failed(event, error)
+    _BOARD.busy -= 1
 
 
 def _put_in() -> None:
@@ -180,9 +179,7 @@ def _hear_loss(name: str, original: Any) -> Any:
 def _hear_backward(original: Any) -> Any:
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
         tell("before_backward", tensors, args[0] if args else kwargs.get("grad_tensors"))
-        result = original(tensors, *args, **kwargs)
-        tell("after_backward", tensors)
-        return result
+        return original(tensors, *args, **kwargs)
 
     return backward
 
@@ -224,10 +221,9 @@ def _hear_mode(original: Any) -> Any:
 
 def _hear_step(optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
     """A step begins. Where it computes its gradients itself, in a closure, they are there only after that."""
-    tell("before_step", optimizer, args, kwargs)
     closure = kwargs.get("closure", args[1] if len(args) > 1 else None)  # args[0] is the optimizer
-    if not callable(closure) or _BOARD.muted:
-        tell("before_update", optimizer)
+    tell("before_step", optimizer, closure is not None)
+    if closure is None or _BOARD.muted:
         return None
 
     def heard() -> Any:
@@ -252,10 +248,11 @@ def _hear_batch(original: Any) -> Any:
     def following(self: Any) -> Any:
         _BOARD.busy += 1
         try:
+            began = time.perf_counter()
             batch = original(self)
         finally:
             _BOARD.busy -= 1
-        tell("on_batch", getattr(self, "_leadline_loader", None), batch)
+        tell("on_batch", getattr(self, "_leadline_loader", None), batch, time.perf_counter() - began)
         return batch
 
     return following

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import time
 from collections.abc import Callable
@@ -13,17 +12,19 @@ from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
 from leadline.doctor.gauge import Measuring, sampled
+from leadline.doctor.lives import PATIENCE, Lives
 from leadline.doctor.look import Look, NetworkCall
+from leadline.doctor.loss_call import loss_call
 from leadline.doctor.moment import EvalPass, Gauge, LossCall, Moment, Sample, Step
 from leadline.doctor.tape import Script, finished, flatten
-from leadline.doctor.twin import bare, places
+from leadline.doctor.twin import bare, is_lazy, places
 
 SAMPLE_ROWS = 2048  # of the data heard, per loader: enough for label statistics and neighbours
 SAMPLE_MB = 64
 ALWAYS = 8  # first steps whose loss calls are always read
+FOREVER = 512  # backward passes after which a step that does not come is no longer written down
 MOMENTS = 12  # recorded steps kept: the first three and the latest
 EVAL_LOOKS = 3  # validation passes whose first batch is recorded
-SIGNATURES = {name: inspect.signature(getattr(nn.functional, name)) for name in ("cross_entropy", "nll_loss", "mse_loss")}
 
 
 class Heard:
@@ -54,6 +55,7 @@ class Heard:
         self.scaler: Any = None
         self.skipped_scales: list[tuple[int, float]] = []
         self.backwards_since_step = 0
+        self._patience = PATIENCE
         self.look: Look | None = None
         self.loss_calls: list[LossCall] = []  # of the running step
         self.batch: Any = None
@@ -66,10 +68,19 @@ class Heard:
         self._after_step: tuple[list[Tensor], list[Tensor | None]] | None = None
         self._pending: list[LossCall] = []
         self.sleepers = [(path, m) for path, m in bare(model).named_modules() if _minds_mode(m)]
-        self.named = [(name, p) for name, p in bare(model).named_parameters() if p.requires_grad]
-        self._small = min((p for _, p in self.named[:4]), key=lambda p: p.numel(), default=None)  # near the input: every NaN arrives here
+        self._read_names()
         self.when_bad: Callable[[str, Any], None] = lambda _what, _tensor: None
+        self.when_starved: Callable[[], None] = lambda: None
+        self.lives = Lives(self)
+        self.lives.begin()
         self.clock = time.perf_counter()
+
+    def _read_names(self) -> None:
+        self.named: list[tuple[str, Tensor]] = [
+            (n, p) for n, p in bare(self.model).named_parameters() if p.requires_grad and not is_lazy(p)
+        ]
+        self._small = min((p for _, p in self.named[:4]), key=lambda p: p.numel(), default=None)  # near the input: every NaN arrives here
+        self._unfinished = any(is_lazy(p) for p in self.model.parameters())
 
     # -- recording -------------------------------------------------------------------------------------------------------------------
 
@@ -119,7 +130,7 @@ class Heard:
         if self.look is None and self.model.training and torch.is_grad_enabled() and len(self.steps) > ALWAYS:
             self.now.events.append("L")  # between recorded steps the backward pass tells all that is needed
             return
-        call = _loss_call(name, args, kwargs, result)
+        call = loss_call(name, args, kwargs, result)
         if not call.with_grad:
             self._hear_eval(call)
         elif self.model.training:
@@ -128,22 +139,36 @@ class Heard:
             self._pending.append(call)  # validation without no_grad, or training in eval mode: the next backward pass tells
 
     def on_loss_failed(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> None:
-        call = _loss_call(name, args, kwargs, None)
+        call = loss_call(name, args, kwargs, None)
         self.loss_failure = LossCall(name, call.input, call.target, call.options, None, call.with_grad, f"{type(error).__name__}: {error}")
 
     def before_backward(self, tensors: Any, gradients: Any) -> None:
         self._settle_pending(trains="L" not in self.now.events)  # this step's own loss was heard: what waits was validation with gradients
         self._close_eval()
         self.train_loader = self.train_loader if self.batch_loader is None else self.batch_loader
+        self.lives.before_backward()
         if self._after_step is not None:
             self._compare_with_last_step()
         if self.look is not None:
             self.look.tape.backward(tensors, gradients)
         for tensor in tensors if isinstance(tensors, (tuple, list)) else (tensors,):
             if isinstance(tensor, Tensor) and tensor.numel() == 1:
+                if self.look is not None:
+                    self.lives.mark(tensor)
                 self._hear_value(tensor)
         self.now.events.append("B")
         self.backwards_since_step += 1
+        if self.backwards_since_step >= self._patience:
+            self._starved()
+
+    def _starved(self) -> None:
+        """Many backward passes and no step: whoever waits for one to ask questions waits in vain."""
+        self._patience *= 2
+        del self.loss_calls[:-ALWAYS]
+        if self.look is not None and self.backwards_since_step >= FOREVER:
+            self._put_away(self.look)
+            self.look = None
+        self.when_starved()
 
     def _hear_value(self, tensor: Tensor) -> None:
         """A loss: on the host its number costs nothing; on a device it waits there until somebody asks."""
@@ -155,23 +180,27 @@ class Heard:
         if not math.isfinite(value):
             self.when_bad("loss", tensor)
 
-    def after_backward(self, tensors: Any) -> None:
-        return None
-
     def on_zero_grad(self, owner: Optimizer | nn.Module) -> None:
         if self._left_over:
             self._sweep()
         if id(owner) in self.own or owner is self.model or owner is bare(self.model):
             self.now.events.append("Z")
 
-    def before_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if id(optimizer) not in self.own and not self._adopted(optimizer):
+    def before_step(self, optimizer: Optimizer, has_closure: bool) -> None:
+        if id(optimizer) not in self.own and not self.lives.adopted(optimizer):
             return
         if self._left_over:
             self._sweep()
+        if self._unfinished:  # lazy layers, made by the first forward pass
+            self._read_names()
+            self.lives.begin()
+        self.lives.before_step(optimizer, self.own[id(optimizer)])
         self.now.lrs = tuple(float(group["lr"]) for group in optimizer.param_groups)
         self.now.root_training = self.model.training
         self.now.sleeping = tuple(path for path, module in self.sleepers if not module.training)
+        self.now.partly_awake = not self.model.training and any(module.training for module in self.model.modules())
+        if not has_closure:
+            self.before_update(optimizer)
 
     def before_update(self, optimizer: Optimizer) -> None:
         """The gradients are there. A closure may call this several times in one step: the first counts."""
@@ -193,8 +222,9 @@ class Heard:
             self.steps[-1].events.append("S")
             self.now.events.clear()
             self.now.optimizers.clear()
+            self.lives.closed(optimizer, None)
             return
-        self._close()
+        self._close(optimizer)
 
     def on_clip(self, parameters: Any, limit: float, norm: Any) -> None:
         self.now.events.append("C")
@@ -212,8 +242,9 @@ class Heard:
         if self.train_loader is not None and id(loader) != self.train_loader:
             self._begin_eval_look()
 
-    def on_batch(self, loader: Any, batch: Any) -> None:
+    def on_batch(self, loader: Any, batch: Any, seconds: float = 0.0) -> None:
         key = id(loader)
+        self.now.wait_s += seconds
         self.batch, self.batch_loader = batch, key
         self.now.loader, self.now.fresh_iterator = key, self._began_loader == key
         self._began_loader = None
@@ -257,27 +288,6 @@ class Heard:
 
     # -- inside ----------------------------------------------------------------------------------------------------------------------
 
-    def _adopted(self, optimizer: Optimizer) -> bool:
-        """Whether an optimizer that was not given steps the watched parameters: one made anew in the loop."""
-        known = self.strangers.get(id(optimizer))
-        if known is None:
-            mine = {id(p) for p in self.model.parameters()}
-            theirs = [p for group in optimizer.param_groups for p in group["params"]]
-            known = {
-                "optimizer": optimizer,
-                "since": len(self.steps),
-                "ours": sum(id(p) in mine for p in theirs),
-                "all": len(theirs),
-                "steps": 0,
-            }
-            self.strangers[id(optimizer)] = known
-        known["steps"] += 1
-        if known["ours"] == 0:
-            return False
-        self.own[id(optimizer)] = len(self.optimizers)
-        self.optimizers.append(optimizer)
-        return True
-
     def _compare_with_last_step(self) -> None:
         assert self._after_step is not None
         weights, grads = self._after_step
@@ -293,7 +303,7 @@ class Heard:
         if changed:
             self.outside.append((self.now.index, changed))
 
-    def _close(self) -> None:
+    def _close(self, optimizer: Optimizer) -> None:
         step = self.now
         if self.scaler is not None:
             step.scale = float(self.scaler.get_scale())
@@ -303,6 +313,7 @@ class Heard:
             self.gauges.append(self._measuring.after(step.index, step.lrs[0] if step.lrs else 0.0))
             self._after_step = ([sampled(p) for _, p in self.named], [None if p.grad is None else sampled(p.grad) for _, p in self.named])
             self._measuring = None
+        self.lives.closed(optimizer, self._after_step[0] if self._after_step is not None else None)
         if recorded is not None:
             self._keep_moment(step, _first_pass(recorded[0]) if self._searches(step) else recorded[0], recorded[1])
         self.steps.append(step)
@@ -321,7 +332,8 @@ class Heard:
         first = calls[0] if calls else None
         moment = Moment(
             step.index, script, tuple(self.loss_calls), first.inputs if first else (), first.outputs if first else (), self.batch,
-            step.clip[0] if step.clip else None, step.scale, tuple(dict.fromkeys(step.optimizers)), tuple(v.item() if isinstance(v, Tensor) else v for v in step.losses),
+            step.clip[0] if step.clip else None, step.scale, tuple(dict.fromkeys(step.optimizers)),
+            tuple(v.item() if isinstance(v, Tensor) else v for v in step.losses),
         )  # fmt: skip
         self.moments.append(moment)
         if len(self.moments) > MOMENTS:
@@ -389,21 +401,3 @@ def _minds_mode(module: nn.Module) -> bool:
     """Whether a module computes otherwise in eval mode."""
     dropout = isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0  # pyright: ignore[reportPrivateUsage]
     return dropout or isinstance(module, nn.modules.batchnorm._BatchNorm) or (isinstance(module, nn.RNNBase) and module.dropout > 0)  # pyright: ignore[reportPrivateUsage]
-
-
-def _loss_call(name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> LossCall:
-    try:
-        signature = SIGNATURES.get(name) or SIGNATURES.setdefault(name, inspect.signature(getattr(nn.functional, name)))
-        given = signature.bind(*args, **kwargs).arguments
-    except (TypeError, ValueError):
-        given = {"input": args[0] if args else None, "target": args[1] if len(args) > 1 else None}
-    values = list(given.values())
-    options = dict(list(given.items())[2:])
-    value = result.detach() if isinstance(result, Tensor) else None
-    with_grad = torch.is_grad_enabled() and (not isinstance(result, Tensor) or result.requires_grad)
-    return LossCall(name, _tensor(values, 0), _tensor(values, 1), options, value, with_grad)
-
-
-def _tensor(values: list[Any], place: int) -> Tensor | None:
-    value = values[place] if len(values) > place else None
-    return value.detach() if isinstance(value, Tensor) else None
