@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -14,6 +16,11 @@ def sampled(tensor: Tensor) -> Tensor:
     """At most ELEMENTS elements of `tensor`, evenly spread, copied."""
     flat = tensor.detach().reshape(-1)
     return flat[:: max(1, flat.numel() // ELEMENTS)][:ELEMENTS].clone()
+
+
+def is_bad(grad: Tensor | None) -> bool:
+    """Whether a gradient on the host holds a NaN or an infinity; on a device nobody waits for the answer (recorded steps look)."""
+    return grad is not None and grad.device.type == "cpu" and not grad.is_sparse and not math.isfinite(grad.sum().item())
 
 
 class Measuring:

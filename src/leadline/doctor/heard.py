@@ -11,13 +11,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim.optimizer import Optimizer
 
-from leadline.doctor.gauge import Measuring, sampled
+from leadline.doctor.gauge import Measuring, is_bad, sampled
 from leadline.doctor.lives import PATIENCE, Lives
 from leadline.doctor.look import Look, NetworkCall
 from leadline.doctor.loss_call import loss_call
 from leadline.doctor.moment import EvalPass, Gauge, LossCall, Moment, Sample, Step
 from leadline.doctor.tape import Script, finished, flatten
-from leadline.doctor.twin import bare, is_lazy, places
+from leadline.doctor.twin import bare, is_lazy, minds_mode, places
 
 SAMPLE_ROWS = 2048  # of the data heard, per loader: enough for label statistics and neighbours
 SAMPLE_MB = 64
@@ -67,7 +67,7 @@ class Heard:
         self._measuring: Measuring | None = None
         self._after_step: tuple[list[Tensor], list[Tensor | None]] | None = None
         self._pending: list[LossCall] = []
-        self.sleepers = [(path, m) for path, m in bare(model).named_modules() if _minds_mode(m)]
+        self.sleepers = [(path, m) for path, m in bare(model).named_modules() if minds_mode(m)]
         self._read_names()
         self.when_bad: Callable[[str, Any], None] = lambda _what, _tensor: None
         self.when_starved: Callable[[], None] = lambda: None
@@ -206,7 +206,7 @@ class Heard:
         """The gradients are there. A closure may call this several times in one step: the first counts."""
         if id(optimizer) not in self.own or self._measuring is not None:
             return
-        if self._small is not None and _is_bad(self._small.grad):
+        if self._small is not None and is_bad(self._small.grad):
             self.when_bad("gradient", None)
         if self.look is not None:
             self._measuring = Measuring(self.named)
@@ -390,14 +390,3 @@ def _first_pass(script: Script) -> Script:
     """A script up to its first backward pass: one evaluation of a closure."""
     ends = [number for number, entry in enumerate(script.entries) if entry.kind == "backward"]
     return Script(script.entries[: ends[0] + 1], script.problem) if ends else script
-
-
-def _is_bad(grad: Tensor | None) -> bool:
-    """Whether a gradient on the host holds a NaN or an infinity; on a device nobody waits for the answer (recorded steps look)."""
-    return grad is not None and grad.device.type == "cpu" and not grad.is_sparse and not math.isfinite(grad.sum().item())
-
-
-def _minds_mode(module: nn.Module) -> bool:
-    """Whether a module computes otherwise in eval mode."""
-    dropout = isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0  # pyright: ignore[reportPrivateUsage]
-    return dropout or isinstance(module, nn.modules.batchnorm._BatchNorm) or (isinstance(module, nn.RNNBase) and module.dropout > 0)  # pyright: ignore[reportPrivateUsage]

@@ -13,7 +13,7 @@ from torch.optim.optimizer import Optimizer
 
 from leadline.doctor.moment import Moment
 from leadline.doctor.tape import Entry, NotReplayable
-from leadline.doctor.twin import Twin
+from leadline.doctor.twin import Twin, is_lazy
 
 COPIED_MB = 1024  # network and optimizer state up to here are copied
 STEPS = 20  # of a replay: enough for a control to show, few enough to be cheap
@@ -84,12 +84,13 @@ class Lab:
     def __init__(self, model: nn.Module, optimizers: list[Optimizer]) -> None:
         self.model, self.optimizers = model, optimizers
         self.spent = 0.0
-        size = sum(p.numel() * p.element_size() for p in model.parameters()) / 2**20
+        size = sum(p.numel() * p.element_size() for p in model.parameters() if not is_lazy(p)) / 2**20
         self.too_large = f"the network takes {size:.0f} MB, and copies stop at {COPIED_MB} MB" if size > COPIED_MB else None
-        self.start_problem: str | None = self.too_large
+        lazy = any(is_lazy(p) for p in model.parameters())
+        self.start_problem: str | None = "lazy layers had no shape at the start" if lazy else self.too_large
         self.start: Twin | None = None
         try:
-            self.start = None if self.too_large else Twin(model, optimizers)
+            self.start = None if self.start_problem else Twin(model, optimizers)
         except NotReplayable as problem:
             self.start_problem = str(problem)
 

@@ -45,9 +45,11 @@ class Step:
     fresh_iterator: bool = False  # the loader was begun anew for this step
     sleeping: tuple[str, ...] = ()  # names of dropout and batch-norm modules that were in eval mode
     root_training: bool = True
+    partly_awake: bool = False  # the network was in eval mode as a whole, and a part of it was not
     scale: float | None = None
     seconds: float = 0.0  # from the end of the step before, the doctor's examinations left out
     recorded: bool = False
+    wait_s: float = 0.0  # of it, waiting for batches
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,17 @@ def bare(model: nn.Module) -> nn.Module:
         model = inner
 
 
+def is_lazy(tensor: Tensor) -> bool:
+    """Whether a parameter has no shape yet: a lazy layer before its first forward pass."""
+    return isinstance(tensor, nn.parameter.UninitializedParameter | nn.parameter.UninitializedBuffer)
+
+
+def minds_mode(module: nn.Module) -> bool:
+    """Whether a module computes otherwise in eval mode."""
+    dropout = isinstance(module, nn.modules.dropout._DropoutNd) and module.p > 0  # pyright: ignore[reportPrivateUsage]
+    return dropout or isinstance(module, nn.modules.batchnorm._BatchNorm) or (isinstance(module, nn.RNNBase) and module.dropout > 0)  # pyright: ignore[reportPrivateUsage]
+
+
 def _is_parallel(model: nn.Module) -> bool:
     return type(model).__name__ in ("DistributedDataParallel", "DataParallel")
 

@@ -24,6 +24,7 @@ from leadline.record.finding import Finding
 FIRST = (0, 1, 2, 3)  # steps that are always recorded: broken loops show here
 EXAMINED = (1, 2, 4, 10, 25, 50, 100, 200)  # steps after which the rules are asked; from there on at every doubling
 ALLOWANCE_S = 0.5  # what the first examinations may cost before the budget counts
+BAD_SEEN = 3  # values that are not finite, looked at as they come: a scaler's first steps may bring one that means nothing
 SPACING = 10  # recorded steps are at least so far apart after the first ones
 
 
@@ -47,6 +48,7 @@ class Watch:
         self.optimizers = given_optimizers(optimizer)
         self.heard = Heard(model, self.optimizers, loss_fn, self._closed)
         self.heard.when_bad = self._bad
+        self.heard.when_starved = self._examine
         self.door: Literal["watch", "check"] = "watch"
         self._loss_fn, self._loader, self._val_loader = loss_fn, loader, val_loader
         self._found: dict[str, Finding] = {}
@@ -54,6 +56,7 @@ class Watch:
         self._next_record, self._next_exam = 0, EXAMINED[0]
         self._began = self._ended_at = self._own = self._examining = 0.0
         self._listening = False
+        self._bad_seen = 0
         self.not_examined: dict[str, str] = {}
 
     # -- the door ----------------------------------------------------------------------------------------------------------------------
@@ -158,7 +161,8 @@ class Watch:
     def _bad(self, what: str, tensor: Any) -> None:
         """A loss or gradient is not finite: look at once, while the graph and the weights are still there."""
         assert self.scene is not None
-        if "nonfinite" not in self.scene.kept:
+        if "N01" not in self._found and self._bad_seen < BAD_SEEN:
+            self._bad_seen += 1
             self.scene.kept["nonfinite_at"] = {"step": self.heard.now.index, "what": what, "tensor": tensor}
             self._examine()
             self.scene.kept["nonfinite_at"].pop("tensor")
