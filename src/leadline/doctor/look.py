@@ -66,14 +66,14 @@ class Look:
             self._pop()
             self.tape.depth += 1
 
-    def _leave(self, module: nn.Module, args: Any, kwargs: Any, result: Any = None) -> None:  # torch leaves kwargs out where the call raised
+    def _leave(self, module: nn.Module, args: Any, kwargs: Any, result: Any = None) -> None:
         if torch.compiler.is_compiling() or id(module) not in self.tape.path_of:
             return
         self._inside -= 1
         if self._inside:
             return
         self.tape.depth -= 1
-        if result is None:  # the call raised
+        if result is None:  # the call raised, and torch left the keywords out
             return self._push()
         self.tape.called(module, args, kwargs, result)
         path = self.tape.path_of[id(module)]
