@@ -8,7 +8,7 @@ import pytest
 import torch
 from small import CPU, convolutions, perceptron
 from torch import nn
-from torch.optim.optimizer import register_optimizer_step_pre_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from leadline.base.errors import InputError
 from leadline.models.nets.columns import encoder
@@ -88,15 +88,23 @@ def test_the_short_way_gives_the_bits_of_the_optimizers_own_step(chosen: dict[st
         assert torch.equal(mine, yours)
 
 
-def test_who_hooks_all_optimizers_hears_every_step() -> None:
+def test_who_hooks_all_optimizers_hears_every_step_and_the_short_way_stays_open() -> None:
     heard: list[object] = []
-    handle = register_optimizer_step_pre_hook(lambda *arguments: heard.append(arguments[0]))
+    handles = [
+        register_optimizer_step_pre_hook(lambda *arguments: heard.append(("before", arguments[0]))),
+        register_optimizer_step_post_hook(lambda *arguments: heard.append(("after", arguments[0]))),
+    ]
+    unheard, model = network(), network()
+    learn(unheard, build_optimizers(unheard, spec(name="adamw"), device=CPU), steps=4)
+    optimizers = build_optimizers(model, spec(name="adamw"), device=CPU)
     try:
-        model = network()
-        learn(model, build_optimizers(model, spec(name="adamw"), device=CPU), steps=4)
+        heard.clear()
+        learn(model, optimizers, steps=4)
     finally:
-        handle.remove()
-    assert len(heard) == 4
+        for handle in handles:
+            handle.remove()
+    assert heard == [(when, optimizers.optimizers[0]) for _ in range(4) for when in ("before", "after")]
+    assert all(torch.equal(mine, yours) for mine, yours in zip(model.parameters(), unheard.parameters(), strict=True))
 
 
 def test_weight_decay_skips_norms_and_biases() -> None:

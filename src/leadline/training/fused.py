@@ -1,6 +1,7 @@
 """torch's fused CPU kernels, called with lists that are made once: a small net's optimizer step takes a third of the time.
 
-The optimizer stays the owner of all state and settings, and the bits are the same. Where anything listens to it, it steps by itself.
+The optimizer stays the owner of all state and settings, and the bits are the same. Who hooks the steps of all optimizers (as the doctor
+does) is told of these as of any; where somebody hooks this very one, or puts another step in its place, it steps by itself.
 """
 
 # pyright: reportPrivateImportUsage=false, reportAttributeAccessIssue=false
@@ -41,7 +42,7 @@ class Fused:
 
     def step(self) -> None:
         """One step with the present gradients."""
-        if self._kernel is None or _is_heard(self.optimizer):
+        if self._kernel is None or _is_changed(self.optimizer):
             self.optimizer.step()
             return
         if self._groups is None:
@@ -51,9 +52,13 @@ class Fused:
             self._groups = None  # the first step makes the states; a frozen parameter may thaw
             self.optimizer.step()
             return
+        for hook in tuple(torch_optimizer._global_optimizer_pre_hooks.values()):
+            hook(self.optimizer, (self.optimizer,), {})  # as torch calls it; there is no closure that it could exchange
         with torch.no_grad():
             for (group, lists), found in zip(self._groups, gradients, strict=True):
                 self._kernel(group, lists, found)  # pyright: ignore[reportArgumentType]
+        for hook in tuple(torch_optimizer._global_optimizer_post_hooks.values()):
+            hook(self.optimizer, (self.optimizer,), {})
 
 
 def _lists(optimizer: torch.optim.Optimizer) -> list[tuple[dict[str, Any], Lists]] | None:
@@ -72,15 +77,9 @@ def _lists(optimizer: torch.optim.Optimizer) -> list[tuple[dict[str, Any], Lists
     return groups
 
 
-def _is_heard(optimizer: torch.optim.Optimizer) -> bool:
-    """Whether someone hooked the optimizer's step, or all optimizers' (as a doctor does), or put another step in its place."""
-    return bool(
-        torch_optimizer._global_optimizer_pre_hooks
-        or torch_optimizer._global_optimizer_post_hooks
-        or optimizer._optimizer_step_pre_hooks
-        or optimizer._optimizer_step_post_hooks
-        or "step" in vars(optimizer)
-    )
+def _is_changed(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether someone hooked this optimizer's step, or put another one in its place."""
+    return bool(optimizer._optimizer_step_pre_hooks or optimizer._optimizer_step_post_hooks or "step" in vars(optimizer))
 
 
 def _adam(kernel: Callable[..., None]) -> Step:

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from leadline.base.errors import InputError, LeadlineError, Stopped
+from leadline.doctor.ears import tell
 from leadline.record.batch import Batch
 from leadline.tasks.task import Task
 from leadline.training import generators
@@ -183,6 +184,7 @@ class Training:
         if self.watchers.unfreeze is not None:
             self.watchers.unfreeze(self.place.epoch)
         self.moving.model.train()
+        tell("on_loader", self.batches)
         for batch in self._fetch():
             stop, save = self._step(batch)
             if stop or save:
@@ -204,6 +206,7 @@ class Training:
         """One step and its row; whether all processes now stop, and whether they save."""
         place, alone = self.place, self.moving.world.size == 1
         step = place.step + 1
+        tell("on_batch", self.batches, (*batch.inputs, batch.target))
         lr = self.schedule[place.step] * self.moving.plateau.factor
         for optimizers in self.moving.optimizers.values():
             optimizers.set_lr(lr)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from leadline.base.errors import InputError
+from leadline.doctor.ears import tell
 from leadline.models import adapt
 from leadline.training.fused import Fused
 from leadline.training.settings import OptimizerSpec
@@ -66,6 +67,8 @@ class Optimizers:
         """Forget all gradients."""
         for parameter in self.parameters.values():
             parameter.grad = None
+        for optimizer in self.optimizers:
+            tell("on_zero_grad", optimizer)
 
     def state(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         """(tensors, JSON): tensors under "PARAMETER/KIND", such as "0.weight/exp_avg"; what is no tensor goes under such keys in JSON."""

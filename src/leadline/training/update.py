@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import torch
 
+from leadline.doctor.ears import tell
 from leadline.training.optim import Optimizers
 from leadline.training.settings import TrainSpec
 
@@ -82,6 +83,8 @@ class Updater:
         share = 1.0 if self.limit is None else min(1.0, self.limit / (norm + 1e-6))
         if share < 1:
             torch._foreach_mul_(gradients.tensors, share)
+        if self.limit is not None:
+            tell("on_clip", gradients.tensors, self.limit, norm)
         optimizers.step()
         return Made(norms, norm, norm * share)
 
@@ -98,6 +101,7 @@ class Updater:
             share = (self.limit / (norm + 1e-6)).clamp(max=1.0)
             torch._foreach_mul_(gradients.tensors, share.float())
             clipped = norm * share
+            tell("on_clip", gradients.tensors, self.limit, norm)
         optimizers.step(self.skip)
         return Made(norms, norm, clipped)
 
