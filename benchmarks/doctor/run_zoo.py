@@ -147,6 +147,11 @@ def said(rows: list[dict[str, Any]]) -> str:
     return " ; ".join(words)
 
 
+def asked(name: str, words: str) -> bool:
+    """Whether a name holds one of the words; all do where none is given."""
+    return any(word in name for word in words.split(","))
+
+
 def judge_all(args: argparse.Namespace) -> None:
     """The harm test, for all that has no verdict yet; faults' numbers are kept by zoo.faults.measure."""
     from zoo.healthy import programs
@@ -155,7 +160,7 @@ def judge_all(args: argparse.Namespace) -> None:
     done = {row["job"] for row in lines(out)}
     names = {"healthy": [one.name for one in programs()], "faults": list(fault_names())}
     names["both"] = names["healthy"] + names["faults"]
-    spread("accept", [name for name in names[args.part] if name not in done and args.only in name], out, args, LIMIT_S * 5)
+    spread("accept", [name for name in names[args.part] if name not in done and asked(name, args.only)], out, args, LIMIT_S * 5)
 
 
 def accepted(book: Any) -> dict[str, float]:
@@ -200,7 +205,8 @@ def examine_all(args: argparse.Namespace) -> None:
     known = accepted(book)
     names = gate(book, known) if args.gate else list(known)
     done = {row["job"] for row in lines(out)}
-    wanted = [name for name in names if name not in done and args.only in name and args.half in ("both", book.find(name).half)]
+    wanted = [name for name in names if name not in done and asked(name, args.only) and args.half in ("both", book.find(name).half)]
+    wanted = [name for name in wanted if args.part in ("both", "healthy" if name in book.healthy else "faults")]
     wanted = [name for name in wanted if args.family in ("", book.find(name).family)]
     spread("run", wanted, out, args, LIMIT_S)
     if args.gate:
@@ -215,8 +221,8 @@ def main() -> None:
     parser.add_argument("command", choices=("accept", "run", "worker"))
     parser.add_argument("kind", nargs="?", default="run", help=argparse.SUPPRESS)
     parser.add_argument("--half", choices=("tuned", "held_out", "both"), default="both")
-    parser.add_argument("--only", default="", help="programs whose name holds this")
-    parser.add_argument("--part", choices=("healthy", "faults", "both"), default="both", help="of accept")
+    parser.add_argument("--only", default="", help="programs whose name holds this, or one of these, comma between")
+    parser.add_argument("--part", choices=("healthy", "faults", "both"), default="both")
     parser.add_argument("--family", default="")
     parser.add_argument("--gate", action="store_true", help="a small part, under five minutes; exit 1 below the gate's numbers")
     parser.add_argument("--workers", type=int, default=1)
