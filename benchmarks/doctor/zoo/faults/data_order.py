@@ -59,13 +59,6 @@ def sorted_shards(setup: Setup) -> Setup:
     return with_rows(setup, train=tuple(t[order] for t in setup.train_data), shuffle=False)
 
 
-def sorted_by_target(setup: Setup) -> Setup:
-    """The table was sorted by the price, and nobody shuffles."""
-    need(setup.task == "regress", "a regression")
-    order = setup.train_data[1].flatten().argsort()
-    return with_rows(setup, train=tuple(t[order] for t in setup.train_data), shuffle=False)
-
-
 class FixedNoise(Dataset[tuple[Tensor, ...]]):
     """Rows with jitter whose random source is made anew, from the same seed, at every item."""
 
@@ -157,7 +150,6 @@ FAULTS = (
     Fault("D06", "augmented_copies", augmented_copies, ("mlp", "cnn_bn", "resnet", "vit", "rnn", "autoencoder"), invariant=SHARED),
     Fault("D08", "sorted_by_class", sorted_by_class, ROW_CLASSES),
     Fault("D08", "sorted_shards", sorted_shards, ROW_CLASSES),
-    Fault("D08", "sorted_by_target", sorted_by_target, ("mlp", "rnn")),
     Fault("D10", "jitter_of_one_seed", jitter_of_one_seed, ("mlp", "cnn_bn", "resnet", "vit", "rnn"), invariant=SAME),
     Fault("D10", "shift_of_item_seed", shift_of_item_seed, ("cnn_bn", "resnet", "vit"), invariant=SAME),
     Fault("D10", "noise_of_one_seed", noise_of_one_seed, ("diffusion",), invariant="every batch draws the same noise"),

@@ -259,6 +259,7 @@ def unseeded_rows(setup: Setup) -> Setup:
     return with_dataset(setup, Unseeded(setup.train_data))
 
 
+BARE = tuple(family for family in ALL if family not in ("cnn_bn", "resnet", "unet"))  # batch norm takes out one lost channel
 GRAPH = "memory grows with every step"
 TEACHER = "the teacher that answers in eval mode never moves"
 ORDER = "every epoch has the same order under a sampler that shuffles"
@@ -273,7 +274,7 @@ FAULTS = (
     Fault("H02", "rank_of_eight", rank_of_many, ROWED, invariant="most rows are never seen", alike=("E02",)),
     Fault("H03", "weight", weight_bit, ALL, stage="L"),
     Fault("H03", "gradient", gradient_bit, ALL, base={"optimizer": "momentum"}, stage="L"),
-    Fault("H03", "moment", moment_bit, ALL, base={"optimizer": "momentum"}, stage="L"),
+    Fault("H03", "moment", moment_bit, BARE, base={"optimizer": "momentum"}, stage="L"),
     Fault("H04", "slow_rows", slow_rows, ROWED, invariant="most of the time is waiting for rows", stage="L"),
     Fault("H04", "slow_collate", slow_collate, ROWED, invariant="most of the time is waiting for rows", stage="L"),
     Fault("H06", "unseeded_layer", unseeded_layer, ALL, invariant=RUNS),

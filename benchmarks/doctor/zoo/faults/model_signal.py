@@ -256,7 +256,7 @@ def smoothed_features(setup: Setup) -> Setup:
     return setup
 
 
-FRESH = tuple(family for family in ALL if family != "lora")  # most of its weights are loaded
+FRESH = tuple(family for family in ALL if family not in ("lora", "rnn", "diffusion"))  # biases, gates or loaded weights save those
 FLAT = tuple(family for family in ALL if family not in ("gcn",))
 FAULTS = (
     Fault("M01", "ten_sigmoid_layers", deep_sigmoid, ALL),
@@ -273,7 +273,8 @@ FAULTS = (
     Fault("M04", "both_factors_zero", zero_lora, ("lora",), stage="S"),
     Fault("M04", "layer_and_head_zero", one_layer_zero, ALL, stage="S"),
     Fault("M05", "x10", scaled_weights(10.0), ALL, alike=("M02", "M06")),
-    Fault("M05", "div10", scaled_weights(0.1), ALL, alike=("M01",)),
+    Fault("M05", "div30", scaled_weights(1 / 30), ("mlp", "gcn"), base={"depth": 6}, alike=("M01",)),
+    Fault("M05", "div30_pictures", scaled_weights(1 / 30), ("cnn_bn",), base={"depth": 5, "norm": "none"}, alike=("M01",)),
     Fault("M05", "unit_normal", unit_normal, ALL, alike=("M02", "M06")),
     Fault("M05", "head_x100", loud_head, ALL),
     Fault("M06", "weights_x50", saturated_tanh, ALL, alike=("M05",)),
