@@ -16,7 +16,7 @@ BINARY = ("binary_cross_entropy", "binary_cross_entropy_with_logits")
 
 
 class WrongLoss(Rule):
-    """The loss function does not fit the task: a yes-or-no loss for class numbers, cross-entropy with one output, squared error of class numbers.
+    """The loss function does not fit the task: yes-or-no for class numbers, cross-entropy with one output, squared error of class numbers.
 
     What it sees: the loss call's outputs and targets against what that loss is defined for: binary cross-entropy with targets that are
     neither 0 nor 1 nor between; cross-entropy over a single column (always 0) or with negative "probabilities"; a squared error that
@@ -75,7 +75,7 @@ def _broken(call: Comparison) -> tuple[str, str] | None:
         )
     if name == "cross_entropy" and len(call.output) > 1 and call.output[1] == 1:
         return (
-            f"cross_entropy got outputs of shape {call.output}: over a single class the softmax is always 1 and the loss always 0 or constant",
+            f"cross_entropy got outputs of shape {call.output}: over a single class the softmax is always 1 and no gradient flows",
             "use BCEWithLogitsLoss for one yes-or-no output, an error loss for a quantity, or K outputs for K classes",
         )
     if name == "cross_entropy" and target.is_floating_point() and float(target.min()) < -1e-6:
@@ -99,8 +99,11 @@ def _is_outside(target: Tensor) -> bool:
 
 def _is_one_number_for_all(call: Comparison) -> bool:
     """Whether K outputs meet one class number below K."""
-    target, output = call.wanted, call.output
-    if len(output) != 2 or output[1] < 2 or target.ndim != 2 or target.shape[1] not in (1, output[1]) or target.shape[0] != output[0]:
+    target = call.wanted
+    if call.sample.ndim != 2 or target.ndim != 2 or len(target) != len(call.sample):
+        return False
+    outputs = call.sample.shape[1]
+    if outputs < 2 or target.shape[1] not in (1, outputs):
         return False
     same = bool((target == target[:, :1]).all()) and bool((target == target.round()).all())
-    return same and float(target.min()) >= 0 and float(target.max()) == output[1] - 1 and len(torch.unique(target)) > 1
+    return same and float(target.min()) >= 0 and float(target.max()) == outputs - 1 and len(torch.unique(target)) > 1

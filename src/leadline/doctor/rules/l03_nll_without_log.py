@@ -32,7 +32,8 @@ class NllWithoutLog(Rule):
             if float(call.sample.max()) > TOLERANCE and (call.slope is None or call.slope > 0):
                 what = "probabilities" if call.end in ("softmax", "sigmoid") else "numbers that are no logarithms of probabilities"
                 return self.found(
-                    f"{call.name} was given {what} (up to {call.sample.max():.3g}; a log-probability is never above 0), so the loss is not a likelihood and can be negative",
+                    f"{call.name} was given {what} (up to {call.sample.max():.3g}; a log-probability is never above 0), so the loss is no "
+                    "likelihood and can be negative",
                     control="give it log_softmax(outputs), or use CrossEntropyLoss on the raw outputs",
                     step=path.step,
                     evidence={"loss": call.name, "activation": call.end, "max": float(call.sample.max())},

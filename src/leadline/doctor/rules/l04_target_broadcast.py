@@ -35,8 +35,8 @@ class TargetBroadcast(Rule):
             if _is_stretched(call):
                 seen = torch.broadcast_shapes(call.output, call.target)
                 return self.found(
-                    f"the output has shape {call.output} and the target {call.target}: they were stretched to {tuple(seen)}, so each answer is "
-                    f"compared with all {math.prod(call.target)} targets and the network can only learn their mean",
+                    f"the output has shape {call.output} and the target {call.target}: they were stretched to {tuple(seen)}, so each "
+                    f"answer is compared with all {math.prod(call.target)} targets and the network can only learn their mean",
                     control=f"give both the same shape, say target.reshape({', '.join(map(str, ('-1', *call.output[1:])))})",
                     step=path.step,
                     evidence={"output": list(call.output), "target": list(call.target), "compared_as": list(seen), "loss": call.name},

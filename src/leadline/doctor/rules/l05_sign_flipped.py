@@ -13,9 +13,9 @@ from leadline.record.finding import Finding
 
 
 class SignFlipped(Rule):
-    """The optimizer climbs where it should descend: the loss is negated, a minus before a log-likelihood is missing, or maximize=True is left on.
+    """The optimizer climbs where it should descend: the loss is negated, a log-likelihood lacks its minus, or maximize=True is left on.
 
-    What it sees: the derivative of what backward began at by the value of the loss function (negative: a falling total means a rising loss);
+    What it sees: the derivative of what backward began at by the value of the loss function (negative: the loss rises as the total falls);
     for a loss written by hand, which way it pushes the answers: away from their targets, row by row.
     Why it hurts: every step makes the answers worse, and the loss has no lower bound.
     What to do: remove the minus (or put it before the log-likelihood), or take maximize=True out of the optimizer.

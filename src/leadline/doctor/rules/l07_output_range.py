@@ -43,8 +43,9 @@ class OutputRange(Rule):
             if error > OUT_OF_REACH:
                 low, high = RANGES[call.end]
                 return self.found(
-                    f"the network ends in {call.end}, which answers between {low:g} and {high:g}, and {share:.0%} of the targets lie outside "
-                    f"(they go from {call.wanted.min():.3g} to {call.wanted.max():.3g}): the squared error cannot fall below {error:.0%} of the targets' variance",
+                    f"the network ends in {call.end}, which answers between {low:g} and {high:g}, and {share:.0%} of the targets lie "
+                    f"outside (they go from {call.wanted.min():.3g} to {call.wanted.max():.3g}): the squared error cannot fall below "
+                    f"{error:.0%} of the targets' variance",
                     control=f"remove the {call.end} at the end of the network, or scale the targets into its range",
                     step=path.step,
                     evidence={"activation": call.end, "range": [low, high], "outside": share, "error_floor": error},

@@ -36,7 +36,7 @@ class WrongSoftmax(Rule):
                     f"the network ends in {call.end} over axis {call.end_axis} of {call.end_shape}: {why}",
                     control="use a sigmoid for a single unit (or BCEWithLogitsLoss without one)"
                     if call.end_size == 1
-                    else "run the softmax over the class axis (dim=1, or dim=-1 where classes come last), or leave it out before cross-entropy",
+                    else "run the softmax over the class axis (dim=1, or dim=-1 where classes come last)",
                     step=path.step,
                     evidence={"activation": call.end, "axis": call.end_axis, "shape": list(call.end_shape), "loss": call.name},
                 )

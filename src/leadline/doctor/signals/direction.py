@@ -10,7 +10,7 @@ from torch import Tensor
 from leadline.doctor.evidence import Evidence, NotExamined, Scene
 from leadline.doctor.flow import flow_of
 from leadline.doctor.signals.loss_path import LossPath
-from leadline.doctor.signals.pair import loose_data
+from leadline.doctor.tape import Given, Script, marks_of
 
 KEEP = True  # the code of the step does not change
 ROWS = 8  # fewer say nothing about a direction
@@ -75,7 +75,7 @@ def _at_labels(scene: Scene, sign: float) -> tuple[int, int]:
     """Rows of class outputs, and how many are pushed away from their label; labels are the step's only loose data."""
     moment = scene.first
     flow = flow_of(scene.lab.at_start(), moment)
-    data = loose_data(moment.script)
+    data = _loose_data(moment.script)
     for node in flow.outputs:
         output = node.value
         labels = [each for each in data if _are_labels(each, output)]
@@ -88,6 +88,13 @@ def _at_labels(scene: Scene, sign: float) -> tuple[int, int]:
         away = sign * slope.gather(1, label).squeeze(1) > 0
         return len(away), int(away.sum())
     raise NotExamined("the loss is written by hand, and labels cannot be told from its arithmetic")
+
+
+def _loose_data(script: Script) -> list[Tensor]:
+    """Tensors from outside that the step used other than by giving them to the network: the labels, and rewards or masks where there are."""
+    inputs = {id(given.tensor) for entry in script.calls for given in marks_of(entry, Given)}
+    found = {id(g.tensor): g.tensor for e in script.entries if e.kind == "op" for g in marks_of(e, Given) if g.role == "data"}
+    return [tensor for key, tensor in found.items() if key not in inputs and tensor.ndim]
 
 
 def _are_labels(data: Tensor, output: Tensor) -> bool:
