@@ -156,6 +156,7 @@ def scaled_in_validation(setup: Setup) -> Setup:
     return replace(setup, validate=validate_unmasked)
 
 
+HUNGRY = (*CLASSIFY[:-1], "gpt", "autoencoder")  # the others learn from forty rows what there is
 TWICE = "two passes in eval mode differ"
 MODES = "validation runs in train mode with dropout or batch norm"
 SAME = "validation rows are training rows"
@@ -164,8 +165,8 @@ FAULTS = (
     Fault("E01", "eval_skipped", eval_skipped, ALL, base={"dropout": 0.3}, invariant=MODES, stage="L"),
     Fault("E01", "dropout_always", dropout_always, ALL, invariant=TWICE),
     Fault("E01", "noise_always", noise_always, ALL, invariant=TWICE),
-    Fault("E02", "40_rows", few_rows(40), ROWED, stage="L"),
-    Fault("E02", "100_rows", few_rows(100), ROWED, stage="L"),
+    Fault("E02", "40_rows", few_rows(40), HUNGRY, stage="L"),
+    Fault("E02", "100_rows", few_rows(100), HUNGRY, stage="L"),
     Fault("E02", "noise_by_heart", memorised_noise, CLASSIFY, alike=("D15",), stage="L"),
     Fault("E03", "argmax_over_rows", argmax_over_rows, CLASSIFY, invariant="the metric disagrees with its recomputation", stage="L"),
     Fault("E03", "mean_of_batch_means", mean_of_batch_means, CLASSIFY, invariant="the mean of means is not the mean", stage="L"),
