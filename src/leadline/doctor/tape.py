@@ -229,8 +229,8 @@ def play(
         if isinstance(leaf, Weight):
             return places.tensors[leaf.place]
         if isinstance(leaf, Given):
-            if leaf.role == "foreign":
-                return leaf.tensor
+            if leaf.role == "foreign":  # a copy: a backward pass here must not reach the other network's own gradients
+                return fresh.setdefault(id(leaf), leaf.tensor.detach().clone().requires_grad_())
             return fresh.setdefault(id(leaf), leaf.tensor.clone())
         return leaf
 

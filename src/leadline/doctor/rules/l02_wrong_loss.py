@@ -85,7 +85,7 @@ def _broken(call: Comparison) -> tuple[str, str] | None:
         )
     if (name == "sub" or name in REGRESSION_LOSSES) and _is_one_number_for_all(call):
         return (
-            f"all {call.output[1]} outputs of a row are taught the row's class number ({int(target.min())} to {int(target.max())})",
+            f"all {call.sample.shape[1]} outputs of a row are taught the row's class number ({int(target.min())} to {int(target.max())})",
             "use CrossEntropyLoss on the outputs and the class numbers (int64)",
         )
     return None
