@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from leadline.doctor.moment import Moment
+from leadline.doctor.tape import Script
 from leadline.doctor.twin import Twin
 
 NORMS = (
@@ -141,3 +144,9 @@ def without_dropout(twin: Twin) -> None:
             module.p = 0.0
         elif isinstance(getattr(module, "dropout", None), float):  # recurrent nets and attention hold a number
             module.dropout = 0.0  # pyright: ignore[reportAttributeAccessIssue, reportArgumentType]
+
+
+def asleep(moment: Moment) -> Moment:
+    """The recorded step with the network in eval mode: dropout off, batch norm by its running statistics."""
+    entries = tuple(replace(entry, training=False) if entry.kind == "call" else entry for entry in moment.script.entries)
+    return replace(moment, script=Script(entries, moment.script.problem))

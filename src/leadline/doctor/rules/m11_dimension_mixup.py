@@ -10,7 +10,7 @@ from leadline.doctor.evidence import Evidence
 from leadline.doctor.rule import Case, Rule
 from leadline.record.finding import Finding
 
-HALF = 0.02  # of the other rows: a single neighbour in a batch of 32 counts
+SHARE = 0.02  # of the other rows: a single neighbour in a batch of 32 counts
 
 
 class DimensionMixup(Rule):
@@ -30,14 +30,20 @@ class DimensionMixup(Rule):
     def examine(self, evidence: Evidence) -> Finding | None:
         """Other rows change, rows are independent examples."""
         found = evidence["dependence"]
-        if found.mixed < HALF or found.graph or not found.drawn:
+        if found.mixed < SHARE or found.graph or not found.drawn:
             return None
-        if not found.from_loader and found.recurrent is None and not evidence["learning"].is_bad:
+        if not found.sure and not evidence["learning"].is_bad:
             return None
-        why = f"{found.recurrent} takes time first (batch_first=False) and runs over the batch" if found.recurrent else "a view, an axis or batch_first takes the batch for something else"
+        why = (
+            f"{found.recurrent} takes time first (batch_first=False) and runs over the batch"
+            if found.recurrent
+            else "a view, an axis or batch_first takes the batch for something else"
+        )
         return self.found(
             f"in eval mode, changing one row of a batch of {found.rows} changes the outputs of {found.mixed:.0%} of the other rows: {why}",
-            control="batch_first=True" if found.recurrent else "permute or transpose instead of view; softmax, mean and norms over the features' axis, not the batch's",
+            control="batch_first=True"
+            if found.recurrent
+            else "permute or transpose instead of view; softmax, mean and norms over the features' axis, not the batch's",
             step=0,
             where=found.recurrent,
             evidence={"other_rows_changed": round(found.mixed, 4), "strength": round(min(found.strength, 1e6), 4), "rows": found.rows},

@@ -20,9 +20,9 @@ NOISE = 1e-4  # of the changed row's own change: rounding in larger sums stays b
 
 @dataclass(frozen=True)
 class Dependence:
-    """axis: the batch's axis in the input. mixed: share of other rows that change when one row of the input changes; how much against that
+    """mixed: share of other rows that change when one row of the input changes. strength: how much, against that row's own change.
 
-    row's own change. drawn: rows are examples that a loader drew; from_loader: a torch DataLoader of this batch size was heard.
+    rows: of the batch. drawn: each step gets other rows. sure: that this is the batch is certain.
     recurrent: a module that runs over the rows because of batch_first. graph: an input or buffer that ties rows together.
     """
 
@@ -30,7 +30,7 @@ class Dependence:
     mixed: float
     strength: float
     drawn: bool
-    from_loader: bool
+    sure: bool
     recurrent: str | None
     graph: bool
 
@@ -38,39 +38,47 @@ class Dependence:
 def measure(scene: Scene) -> Dependence:
     """Raises NotExamined where rows of inputs and outputs cannot be told."""
     found: StartPass = Evidence(scene)["start_pass"]
-    rows = batch_rows(scene)
+    rows, sure = batch_rows(scene)
     if rows < 2:
         raise NotExamined("a batch of one row has no other rows")
-    if any(getattr(m, "track_running_stats", True) is False and isinstance(m, nn.modules.batchnorm._BatchNorm) for m in found.twin.model.modules()):  # pyright: ignore[reportPrivateUsage]
+    if any(
+        getattr(m, "track_running_stats", True) is False and isinstance(m, nn.modules.batchnorm._BatchNorm)
+        for m in found.twin.model.modules()
+    ):  # pyright: ignore[reportPrivateUsage]
         raise NotExamined("batch norm without running statistics mixes rows in eval mode too")
-    from_loader = _loader_rows(scene) == rows
     results = [_mixing(found.twin, call, rows) for call in found.calls[:4]]
     known = [each for each in results if each is not None]
     if not known:
         raise NotExamined("rows of the network's inputs and outputs cannot be matched")
     mixed, strength = max(known)
     graph = _ties_rows(found, rows)
-    return Dependence(rows, mixed, strength, _drawn(scene), from_loader, _runs_over_rows(found.twin, rows), graph)
+    return Dependence(rows, mixed, strength, _drawn(scene), sure, _runs_over_rows(found.twin, rows), graph)
 
 
-def batch_rows(scene: Scene) -> int:
-    """How many examples the first batch has: as most of its tensors and the target say. Raises NotExamined."""
+def batch_rows(scene: Scene) -> tuple[int, bool]:
+    """How many examples the first batch has, and whether that is sure: a loader of that batch size, or one label for each of the rows."""
     moment = scene.first
     leaves = [leaf for leaf in flatten(moment.batch)[0] if isinstance(leaf, Tensor) and leaf.ndim]
+    told = _loader_rows(scene)
+    if told is not None and any(told in leaf.shape[:2] for leaf in leaves):
+        return told, True
+    target = moment.loss.target if moment.loss is not None else None
+    if target is not None and target.ndim and moment.inputs and moment.inputs[0].ndim and target.shape[0] == moment.inputs[0].shape[0]:
+        labelled = target.ndim == 1 and moment.inputs[0].ndim >= 3 and moment.inputs[0].shape[1] != target.shape[0]
+        return target.shape[0], labelled and told is None
     if leaves:
-        return leaves[-1].shape[0]
-    if moment.loss is not None and moment.loss.target is not None and moment.loss.target.ndim and moment.inputs and moment.inputs[0].ndim:
-        target, given = moment.loss.target.shape[0], moment.inputs[0].shape
-        if target in given[:2]:
-            return target
-        if target % given[0] == 0:
-            return given[0]
+        return leaves[-1].shape[0], False
     raise NotExamined("how many rows a batch has cannot be told")
 
 
 def _loader_rows(scene: Scene) -> int | None:
+    """The batch size of the loader heard, or its whole data set where that is smaller."""
     sample = scene.heard.samples.get(scene.heard.train_loader or -1)
-    return getattr(sample.loader, "batch_size", None) if sample is not None else None
+    size = getattr(sample.loader, "batch_size", None) if sample is not None else None
+    try:
+        return None if size is None or sample is None else min(int(size), len(sample.loader.dataset))
+    except TypeError:  # a stream has no length
+        return size
 
 
 def _drawn(scene: Scene) -> bool:
@@ -89,11 +97,15 @@ def _mixing(twin: Twin, call: Asked, rows: int) -> tuple[float, float] | None:
     other = _most_different(leaves[main], axes[main] or 0)
     changed = [leaf if axis is None else _with_row(leaf, axis, other) for leaf, axis in zip(leaves, axes, strict=True)]
     twin.model.eval()
-    plain, moved = (_ask(twin, call.path, each, spec) for each in (leaves, changed))
+    plain, again, moved = (_ask(twin, call.path, each, spec) for each in (leaves, leaves, changed))
+    if any(not torch.equal(one, two) for one, two in zip(plain, again, strict=True)):
+        raise NotExamined("the network answers the same question differently each time, in eval mode and with the same draws")
     found = [
         least
         for before, after in zip(plain, moved, strict=True)
-        if before.shape == after.shape and (least := _least(before, after, rows)) is not None
+        if before.shape == after.shape
+        and before.shape != (rows, rows)  # a table of pairs: contrastive, and meant
+        and (least := _least(before, after, rows)) is not None
     ]
     return max(found) if found else None
 

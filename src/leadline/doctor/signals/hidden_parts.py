@@ -85,7 +85,11 @@ def _parts(value: Any) -> list[tuple[str, Any]]:
         return [("()", cell.cell_contents) for cell in value.__closure__ or () if _is_full(cell)]
     if isinstance(value, partial):
         return [("()", inner) for inner in (value.func, *value.args, *value.keywords.values())]
-    if hasattr(value, "__dict__") and not isinstance(value, type) and type(value).__module__.split(".")[0] not in ("torch", "builtins", "numpy"):
+    if (
+        hasattr(value, "__dict__")
+        and not isinstance(value, type)
+        and type(value).__module__.split(".")[0] not in ("torch", "builtins", "numpy")
+    ):
         return [(f".{name}", inner) for name, inner in vars(value).items()]
     return []
 

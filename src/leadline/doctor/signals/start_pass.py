@@ -23,7 +23,13 @@ LINEAR = CARRYING | {"AddBackward0", "SubBackward0", "RsubBackward1", "NegBackwa
                      "AdaptiveAvgPool2DBackward0", "ConstantPadNdBackward0", "UpsampleNearest2DBackward0", "UpsampleBilinear2DBackward0",
                      "UpsampleNearest1DBackward0", "EmbeddingBackward0", "AccumulateGrad", "IndexBackward0", "IndexSelectBackward0",
                      "PixelShuffleBackward0", "RepeatBackward0"}  # fmt: skip
-NORMING = {"NativeBatchNormBackward0", "NativeLayerNormBackward0", "NativeGroupNormBackward0", "CudnnBatchNormBackward0", "FusedRmsNormBackward0"}
+NORMING = {
+    "NativeBatchNormBackward0",
+    "NativeLayerNormBackward0",
+    "NativeGroupNormBackward0",
+    "CudnnBatchNormBackward0",
+    "FusedRmsNormBackward0",
+}
 PRODUCTS = {"AddmmBackward0", "MmBackward0", "BmmBackward0", "BaddbmmBackward0", "ConvolutionBackward0", "MvBackward0", "LinearBackward0",
             "MulBackward0", "DivBackward0", "SparseAddmmBackward0", "MkldnnConvolutionBackward0", "DotBackward0"}  # fmt: skip
 MATRICES = PRODUCTS - {"MulBackward0", "DivBackward0", "DotBackward0"}
