@@ -1,4 +1,4 @@
-"""`leadline.check`: preflight of anyone's own set-up. A short trial on copies under the doctor's ears, then every rule; nothing is touched."""
+"""`leadline.check`: preflight of anyone's own set-up: a short trial on copies under the doctor's ears, then every rule."""
 
 from __future__ import annotations
 
@@ -30,22 +30,25 @@ StepFunction = Callable[[nn.Module, Any, Optimizer, Any], Any]
 
 @dataclass(frozen=True)
 class Report:
-    """findings: worst first. checklist: the six answers by question. not_examined: code -> why a rule could not be asked."""
+    """findings: worst first. checklist: the six answers by question. not_examined: code -> why a rule could not be asked. failure: what the
+    training step raised, where it did."""
 
     findings: list[Finding]
     checklist: dict[str, Answer]
     not_examined: dict[str, str]
     seconds: float
     steps: int
+    failure: str | None = None
 
     @property
     def blocks(self) -> bool:
         """Whether training as it is set up cannot succeed."""
-        return any(finding.severity == "error" for finding in self.findings)
+        return self.failure is not None or any(finding.severity == "error" for finding in self.findings)
 
     def __str__(self) -> str:
         lines = [f"{answer.answer:>12}  {question}: {answer.evidence.get('in_words', '')}" for question, answer in self.checklist.items()]
         lines += [line for finding in self.findings if finding.severity != "note" for line in in_lines(finding)]
+        lines += [f"the training step raised {self.failure}"] if self.failure else []
         found = sum(finding.severity != "note" for finding in self.findings)
         return "\n".join([*lines, f"check: {found or 'nothing'} found in {self.seconds:.1f} s, {self.steps} trial steps on a copy"])
 
@@ -96,7 +99,9 @@ def check(
         assert scene is not None
         with aside([twin]):
             answers = checklist(scene, doctor.findings)
-    return Report(doctor.findings, answers, doctor.not_examined, time.perf_counter() - began, len(doctor.heard.steps))
+    error = scene.kept.get("step_failed")
+    failure = None if error is None else f"{type(error).__name__}: {error}"
+    return Report(doctor.findings, answers, doctor.not_examined, time.perf_counter() - began, len(doctor.heard.steps), failure)
 
 
 class _Trial:
@@ -106,7 +111,7 @@ class _Trial:
         self.doctor, self.model, self.loss_fn, self.optimizer, self.step = doctor, model, loss_fn, optimizer, step
 
     def run(self, loader: Any, val_loader: Any, deadline: float) -> None:
-        """Train until TRIAL_STEPS or the deadline, then one pass over validation, then the last examination. A step that raises ends the trial."""
+        """Train until TRIAL_STEPS or the deadline, then validate, then examine for the last time. A step that raises ends the trial."""
         with self.doctor:
             try:
                 for batch in self._batches(loader, deadline):

@@ -21,7 +21,7 @@ class NotExamined(Exception):
 
 @dataclass
 class Scene:
-    """Where signals are measured. door: which door was taken. ended: no more steps will come. val_sample: where validation data is known."""
+    """Where signals are measured. door: which door was taken. ended: no more steps will come. kept: signals of the whole training."""
 
     heard: Heard
     model: nn.Module
