@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from dataclasses import dataclass
 
@@ -13,9 +14,10 @@ LOOKED = 64  # latest steps that are read
 
 @dataclass(frozen=True)
 class MicroBatches:
-    """parts: backward passes an update (median). batches: batches of the loader an update, where known. divided: whether the loss was divided
-    by the parts (None: cannot be told). wiped: steps in which gradients of a backward pass were zeroed before the update used them. period:
-    zero_grad comes only every so many updates (0: with each, or never).
+    """parts: backward passes an update (median). batches: batches of the loader an update, where known. divided: whether the loss
+    was divided by the parts (None: cannot be told). wiped: steps in which gradients of a backward pass were zeroed before the update used
+    them. period:
+    zero_grad comes only every so many updates (0: with each, or never). stale: recorded updates with gradients left of the one before.
     """
 
     parts: int
@@ -24,6 +26,8 @@ class MicroBatches:
     wiped: tuple[int, ...]
     period: int
     looked: int
+    stale: int
+    optimizers: int
 
 
 def measure(scene: Scene) -> MicroBatches:
@@ -34,7 +38,10 @@ def measure(scene: Scene) -> MicroBatches:
     wiped = tuple(step.index for step in steps if is_wiped(step.events))
     sample = scene.heard.samples.get(scene.heard.train_loader or -1)
     batches = sample.batches_given / max(len(scene.heard.steps), 1) if sample is not None else None
-    return MicroBatches(parts, batches, _divided(scene, parts), wiped, _period(scene.heard.steps), len(steps))
+    return MicroBatches(
+        parts, batches, _divided(scene, parts), wiped, _period(scene.heard.steps), len(steps),
+        len(scene.heard.stale_grads), len(scene.heard.optimizers),
+    )  # fmt: skip
 
 
 def is_wiped(events: list[str]) -> bool:
@@ -62,7 +69,7 @@ def _divided(scene: Scene, parts: int) -> bool | None:
 def _period(steps: list[Step]) -> int:
     """Every how many updates gradients are zeroed, where that is regular and not each time."""
     zeroed = [step.index for step in steps if "Z" in step.events]
-    gaps = [after - before for before, after in zip(zeroed, zeroed[1:], strict=False)]
+    gaps = [after - before for before, after in itertools.pairwise(zeroed)]
     if len(gaps) < 2 or len(set(gaps)) > 1:
         return 0
     return gaps[0] if gaps[0] > 1 else 0

@@ -17,10 +17,7 @@ NEVER_UP = 0.1  # of the planned peak: a run that ends below it has not been thr
 
 @dataclass(frozen=True)
 class RateRestored:
-    """why: what the schedule did, in words. since: the step it was done at. whole: how far the loss fell in all the run, on the same batches.
-
-    start: loss of these batches before training.
-    """
+    """why: what the schedule did, in words. since: the step it was done at. start: loss of the batches before training."""
 
     why: str
     since: int

@@ -16,6 +16,7 @@ from leadline.doctor.lab import Curve, Trial
 from leadline.doctor.signals.dynamics import Dynamics
 from leadline.doctor.signals.learning import Learning
 from leadline.doctor.signals.micro_batches import MicroBatches
+from leadline.doctor.signals.throttle import Throttle
 from leadline.doctor.twin import Twin
 
 HORIZON = (20, 40)  # steps of a replay while the run is young, and later: a slow control shows in forty
@@ -25,6 +26,7 @@ RIPE = 3  # horizons: a run so long had time enough to beat forty steps
 MATERIAL = 0.1  # of the first loss: what a control must bring more, to count as harm
 SPECIFIC = 0.6  # of the best fall: a setting that is odd in itself is named before the learning rate, which can stand in for any of them
 NO_CLIP = 1e30
+THROTTLED = 0.05  # of the gradient's norm
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,7 @@ class _Race:
     def __init__(self, scene: Scene, dynamics: Dynamics, learning: Learning) -> None:
         self.scene, self.learning = scene, learning
         self.peak = dynamics.peak
+        self.left = left_of_gradient(scene)
         usable = [moment for moment in scene.moments if moment.script.problem is None]
         late = [moment for moment in usable if moment.step >= 4]
         self.held = (late[1::2] or usable[1::2] or usable)[-4:]
@@ -172,11 +175,11 @@ class _Race:
             for group in optimizer.param_groups:
                 group["lr"] = group["lr"] * candidate.factor
                 group.update({key: value for key, value in candidate.options if key in group})
+        parts = candidate.parts / (self.left if candidate.code != "O07" else 1.0)
         losses: list[float] = []
         for number in range(horizon):
             moment = self.train[number % len(self.train)]
-            divided = moment if candidate.parts == 1 else replace(moment, scaled=(moment.scaled or 1.0) * candidate.parts)
-            losses.append(sum(twin.step(divided, clip=candidate.clip)))
+            losses.append(sum(twin.step(replace(moment, scaled=(moment.scaled or 1.0) * parts), clip=candidate.clip)))
             if not math.isfinite(losses[-1]):
                 break
         after = self._loss(twin) if math.isfinite(losses[-1]) else math.nan
@@ -188,14 +191,26 @@ class _Race:
 
 def _candidates(scene: Scene, dynamics: Dynamics, learning: Learning) -> list[Candidate]:
     """What is worth trying here: odd settings when they look odd, the learning rate when training goes badly or steps look extreme."""
-    odd = _odd_settings(dynamics) + _accumulation(scene)
     bad = learning.is_bad
+    slow = bad or dynamics.update_ratio < 1e-4
+    odd = _odd_settings(dynamics) + _accumulation(scene)
+    if slow and left_of_gradient(scene) < 1:
+        odd.append(Candidate("O07", "the gradients as the backward pass gives them", clip=NO_CLIP))
     rates: list[Candidate] = []
     if bad or dynamics.update_ratio > 0.1 or dynamics.first_ratio > 0.1 or odd:
         rates += [Candidate("O01", f"a learning rate {n} times smaller", factor=1 / n) for n in (10, 100)]
-    if (bad or dynamics.update_ratio < 1e-4 or odd) and not _rate_is_rising(scene):
+    if (slow or odd) and not _rate_is_rising(scene):
         rates += [Candidate("O02", f"a learning rate {n} times larger", factor=n) for n in (10, 100, 1000)]
     return odd + rates
+
+
+def left_of_gradient(scene: Scene) -> float:
+    """The share of the gradient that reaches the optimizer, where less than a twentieth does (clip_grad_value_, hooks); else 1."""
+    try:
+        throttle: Throttle = Evidence(scene)["throttle"]
+    except NotExamined:
+        return 1.0
+    return throttle.left if 0 < throttle.left < THROTTLED else 1.0
 
 
 def _odd_settings(dynamics: Dynamics) -> list[Candidate]:
