@@ -51,7 +51,8 @@ def dissect(twin: Twin, moment: Moment) -> Anatomy:
     layers: list[Layer] = []
     with _open(twin.model, layers):
         losses = twin.gradients(moment)
-    grads = {name: None if p.grad is None else float(p.grad.double().norm()) for name, p in twin.model.named_parameters() if p.requires_grad}
+    trained = [(name, p.grad) for name, p in twin.model.named_parameters() if p.requires_grad]
+    grads = {name: None if grad is None else float(grad.double().norm()) for name, grad in trained}
     return Anatomy(tuple(layers), grads, tuple(losses))
 
 
@@ -71,7 +72,8 @@ def _open(model: nn.Module, layers: list[Layer]) -> Iterator[None]:
 def _looker(path: str, layers: list[Layer]) -> Any:
     def look(module: nn.Module, args: Any, result: Any) -> None:
         given, made = _first(args), _first(result)
-        layer = Layer(path, type(module).__name__, module, None if given is None else given.detach(), None if made is None else made.detach())
+        seen = [None if tensor is None else tensor.detach() for tensor in (given, made)]
+        layer = Layer(path, type(module).__name__, module, *seen)
         layers.append(layer)
         if made is not None and made.requires_grad:
             made.register_hook(lambda grad: _set(layer, "grad_out", grad))

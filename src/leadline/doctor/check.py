@@ -83,9 +83,9 @@ def check(
 ) -> Report:
     """Preflight of one's own set-up in about `seconds`: a short trial on copies, then every rule. Nothing of the caller's is changed.
 
-    loss_fn(output, target) -> scalar, or None where the model gives its own loss. loader, val_loader: iterables of batches. step(model,
-    loss_fn, optimizer, batch) -> loss: one's own training step, when the default (zero_grad, loss_fn(model(x), y), backward, step) is not it.
-    Weights, optimizer, generators, modes and buffers are bit for bit as before. Raises TypeError where model or optimizer are not torch's.
+    loss_fn(output, target) -> scalar, or None where the model gives its own loss. loader, val_loader: iterables of batches.
+    step(model, loss_fn, optimizer, batch) -> loss: one's own training step, when the default (zero_grad, loss_fn(model(x), y), backward,
+    step) is not it. Weights, optimizer, generators, modes and buffers are bit for bit as before. Raises TypeError where model or optimizer are not torch's.
     """
     began = time.perf_counter()
     originals = given_optimizers(optimizer)

@@ -117,7 +117,7 @@ class Lab:
         after_step: Control | None = None,
         seconds: float = SECONDS,
     ) -> Curve:
-        """Train `twin` on the recorded steps, one after the other and round again. It ends early when the time is over, and says so in `steps`."""
+        """Train `twin` on the recorded steps, one after the other and round again; `steps` says where the time ended it early."""
         began = time.perf_counter()
         before = self.mean_loss(twin, moments, change=change)
         losses: list[float] = []

@@ -48,7 +48,7 @@ class Look:
         self._push()
 
     def stop(self) -> bool:
-        """Take hooks and tape out. A tape that is in use, or lies under somebody else's mode, stays there, deaf: False, call again later."""
+        """Take hooks and tape out. A tape in use, or under somebody else's mode, stays, deaf: False, call again later."""
         for handle in self._handles:
             handle.remove()
         self._handles = []

@@ -13,9 +13,9 @@ from leadline.doctor.tape import Script
 
 @dataclass(frozen=True)
 class LossCall:
-    """A call of a loss function: its torch name ("cross_entropy", or "custom" for the user's own module), what it got and what it gave.
+    """A call of a loss function of torch: its name ("cross_entropy"), what it got and what it gave.
 
-    input, target: detached, as given (logits_NC and classes_N, say). options: reduction, ignore_index, weight, pos_weight, label_smoothing...
+    input, target: detached, as given (logits_NC and classes_N, say). options: its other arguments by name (reduction, weight...).
     """
 
     name: str

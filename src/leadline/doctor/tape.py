@@ -45,7 +45,7 @@ class Weight:
 
 @dataclass(frozen=True)
 class Given:
-    """A tensor that came from outside the step: a batch, a target, a constant. role: "data", or "foreign" (needs grad, of another network)."""
+    """A tensor from outside the step: a batch, a target, a constant. role: "data", or "foreign" (needs grad, of another network)."""
 
     tensor: Tensor
     role: str = "data"
@@ -180,7 +180,8 @@ class Script:
     @property
     def foreign(self) -> list[Tensor]:
         """Trainable tensors of other networks that take part: an adversary, a teacher that learns, a critic."""
-        found = {id(g.tensor): g.tensor for entry in self.entries for g in marks_of(entry, Given) if g.role == "foreign" and g.tensor.is_leaf}
+        given = [g for entry in self.entries for g in marks_of(entry, Given)]
+        found = {id(g.tensor): g.tensor for g in given if g.role == "foreign" and g.tensor.is_leaf}
         return list(found.values())
 
 

@@ -85,7 +85,7 @@ def copied(model: nn.Module, optimizers: list[Optimizer], extra: Any = None) -> 
 
 
 class Twin:
-    """Its own weights, optimizer state and modes; nothing done to it reaches the original. Raises NotReplayable where no copy can be made."""
+    """Its own weights, optimizer state and modes; nothing done to it reaches the original. Raises NotReplayable."""
 
     def __init__(self, model: nn.Module, optimizers: list[Optimizer], extra: Any = None) -> None:
         self.model, self.optimizers, self.extra = copied(bare(model), optimizers, extra)

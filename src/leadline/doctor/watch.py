@@ -206,16 +206,15 @@ def watch(
 ) -> Watch:
     """Watch any PyTorch training: `with leadline.watch(model, optimizer) as doctor:` around the loop, which stays as it is.
 
-    model, optimizer: the network and its optimizer (or a list of optimizers). loss_fn, loader, val_loader: what the loop uses, where there
-    are such objects. on_finding: called with each Finding when it is made. on_nonfinite: "stop" raises StopTraining before a NaN reaches the
-    weights. budget: the share of the training's time that the doctor may take. quiet: prints nothing at the end.
+    model, optimizer: the network and its optimizer (or a list of optimizers). loss_fn, loader, val_loader: what the loop uses, where
+    there are such objects. on_finding: called with each Finding when it is made. on_nonfinite: "stop" raises StopTraining before a NaN
+    reaches the weights. budget: the share of the training's time that the doctor may take. quiet: prints nothing at the end.
 
     Model, optimizer, generators and modes are bit for bit what they would be without it. What it cannot hear it does not examine;
     `doctor.not_examined` says what and why. `doctor.findings` is a list of Finding, worst first.
     """
-    return Watch(
-        model, optimizer, loss_fn, loader, val_loader=val_loader, on_finding=on_finding, on_nonfinite=on_nonfinite, budget=budget, quiet=quiet
-    )  # fmt: skip
+    settings: Any = {"val_loader": val_loader, "on_finding": on_finding, "on_nonfinite": on_nonfinite, "budget": budget, "quiet": quiet}
+    return Watch(model, optimizer, loss_fn, loader, **settings)
 
 
 def in_lines(finding: Finding) -> list[str]:
