@@ -85,7 +85,8 @@ def check(
 
     loss_fn(output, target) -> scalar, or None where the model gives its own loss. loader, val_loader: iterables of batches.
     step(model, loss_fn, optimizer, batch) -> loss: one's own training step, when the default (zero_grad, loss_fn(model(x), y), backward,
-    step) is not it. Weights, optimizer, generators, modes and buffers are bit for bit as before. Raises TypeError where model or optimizer are not torch's.
+    step) is not it. Weights, optimizer, generators, modes and buffers are bit for bit as before. Raises TypeError where model or optimizer
+    are not torch's, NotReplayable where they cannot be copied.
     """
     began = time.perf_counter()
     originals = given_optimizers(optimizer)
@@ -93,7 +94,8 @@ def check(
         twin, twin_optimizers, twin_loss = copied(bare(model), originals, loss_fn)
         doctor = Watch(twin, twin_optimizers, twin_loss, loader, val_loader=val_loader, quiet=True, budget=1.0)
         doctor.door = "check"
-        trial = _Trial(doctor, twin, twin_loss, twin_optimizers[0] if len(twin_optimizers) == 1 else optimizer, step or default_step)
+        given: Any = twin_optimizers[0] if len(twin_optimizers) == 1 else twin_optimizers
+        trial = _Trial(doctor, twin, twin_loss, given, step or default_step)
         trial.run(loader, val_loader, began + TRIAL_SHARE * seconds)
         scene = doctor.scene
         assert scene is not None
