@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -29,7 +29,6 @@ class Layer:
     output: Tensor | None
     grad_out: float | None = None
     grad_in: float | None = None
-    _keep: list[Any] = field(default_factory=list[Any])
 
     @property
     def gain(self) -> float | None:
@@ -72,8 +71,8 @@ def _open(model: nn.Module, layers: list[Layer]) -> Iterator[None]:
 def _looker(path: str, layers: list[Layer]) -> Any:
     def look(module: nn.Module, args: Any, result: Any) -> None:
         given, made = _first(args), _first(result)
-        seen = [None if tensor is None else tensor.detach() for tensor in (given, made)]
-        layer = Layer(path, type(module).__name__, module, *seen)
+        seen, shown = (None if tensor is None else tensor.detach() for tensor in (given, made))
+        layer = Layer(path, type(module).__name__, module, seen, shown)
         layers.append(layer)
         if made is not None and made.requires_grad:
             made.register_hook(lambda grad: _set(layer, "grad_out", grad))

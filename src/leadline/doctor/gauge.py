@@ -32,14 +32,15 @@ class Measuring:
         dense = [weight.grad for _, weight in named]
         self.has_grad = [grad is not None for grad in dense]
         grads = [grad.coalesce().values() if grad.is_sparse else grad for grad in dense if grad is not None]
-        self.norms = torch._foreach_norm(grads, dtype=torch.float64) if grads else []  # float32 would underflow near 1e-28
+        # float32 would underflow near 1e-28
+        self.norms = _norms(grads)
         samples = [sampled(grad) for grad in grads]
         self.nonzero = [(sample != 0).double().mean() for sample in samples]
 
     def after(self, step: int, lr: float) -> Gauge:
         """The step was done: everything in one transfer."""
         after = [sampled(weight) for _, weight in self.named]
-        weight_norms = torch._foreach_norm([weight.detach() for _, weight in self.named], dtype=torch.float64)
+        weight_norms = _norms([weight.detach() for _, weight in self.named])
         moved = [(old != new).double().mean() for old, new in zip(self.before, after, strict=True)]
         changes = [
             torch.linalg.vector_norm((new - old).double()) / torch.linalg.vector_norm(old.double()).clamp_min(1e-30)
@@ -63,3 +64,8 @@ def _numbers(values: list[Tensor]) -> list[float]:
         for place, number in zip(places, torch.stack([values[p].double() for p in places]).tolist(), strict=True):
             out[place] = number
     return out
+
+
+def _norms(tensors: list[Tensor]) -> list[Tensor]:
+    """Their norms in float64, in one pass, still on the device."""
+    return list(torch._foreach_norm(tensors, dtype=torch.float64)) if tensors else []  # pyright: ignore[reportPrivateImportUsage]

@@ -126,7 +126,7 @@ class Twin:
         for_step = [self.optimizers[number] for number in moment.optimizers] or self.optimizers
         if moment.scaled:
             grads = [t.grad for t in self.places.tensors if t.grad is not None]
-            torch._foreach_mul_(grads, 1.0 / moment.scaled)
+            torch._foreach_mul_(grads, 1.0 / moment.scaled)  # pyright: ignore[reportPrivateImportUsage]
         limit = moment.clip if clip is None else clip
         if limit is not None:
             torch.nn.utils.clip_grad_norm_([p for o in for_step for g in o.param_groups for p in g["params"]], limit)
