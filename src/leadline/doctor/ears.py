@@ -61,6 +61,7 @@ class _Switchboard:
         self.muted = 0
         self.busy = 0  # what runs now is ours or torch's own (a loader at work), not the user's step
         self.in_loss = 0
+        self.stepping: list[int] = []  # optimizers in the middle of their step: one may step another, or its own base class
 
 
 _BOARD = _Switchboard()  # patches of a process-wide library are process-wide: this state cannot live anywhere else
@@ -136,7 +137,7 @@ def _put_in() -> None:
             if name in vars(kind):
                 _replace(kind, name, _then("on_scale", name))
     before = register_optimizer_step_pre_hook(_hear_step)
-    after = register_optimizer_step_post_hook(lambda optimizer, _args, _kwargs: tell("after_step", optimizer))
+    after = register_optimizer_step_post_hook(_hear_stepped)
     _BOARD.undo += [before.remove, after.remove]
 
 
@@ -221,9 +222,14 @@ def _hear_mode(original: Any) -> Any:
 
 def _hear_step(optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
     """A step begins. Where it computes its gradients itself, in a closure, they are there only after that."""
+    if _BOARD.muted:
+        return None
+    _BOARD.stepping.append(id(optimizer))
+    if len(_BOARD.stepping) > 1:
+        return None
     closure = kwargs.get("closure", args[1] if len(args) > 1 else None)  # args[0] is the optimizer
     tell("before_step", optimizer, closure is not None)
-    if closure is None or _BOARD.muted:
+    if closure is None:
         return None
 
     def heard() -> Any:
@@ -232,6 +238,15 @@ def _hear_step(optimizer: Optimizer, args: Any, kwargs: Any) -> Any:
         return result
 
     return (args, {**kwargs, "closure": heard}) if "closure" in kwargs else ((args[0], heard, *args[2:]), kwargs)
+
+
+def _hear_stepped(optimizer: Optimizer, _args: Any, _kwargs: Any) -> None:
+    if _BOARD.muted:
+        return
+    if _BOARD.stepping:
+        _BOARD.stepping.pop()
+    if not _BOARD.stepping:
+        tell("after_step", optimizer)
 
 
 def _hear_clip(original: Any) -> Any:
@@ -246,6 +261,7 @@ def _hear_clip(original: Any) -> Any:
 
 def _hear_batch(original: Any) -> Any:
     def following(self: Any) -> Any:
+        _BOARD.stepping.clear()  # a step that raised is over
         _BOARD.busy += 1
         try:
             began = time.perf_counter()

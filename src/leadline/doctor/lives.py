@@ -85,7 +85,7 @@ class Lives:
     latest: list[Tensor] = field(default_factory=list[Tensor])
     _versions: tuple[int, ...] | None = None
     _value: Tensor | None = None
-    _passes: int = 0
+    passes_at_step: int = 0  # `passes` when the last step ended
     _jumped_to: list[list[Tensor]] = field(default_factory=list[list[Tensor]])
     _had_state: dict[int, bool] = field(default_factory=dict[int, bool])
 
@@ -158,7 +158,7 @@ class Lives:
         self._versions = self._probed()
         small = self._small
         self._value = small.detach().clone() if small is not None else None
-        self._passes = self.passes
+        self.passes_at_step = self.passes
         if weights is not None:
             self.latest = weights
 
@@ -167,7 +167,7 @@ class Lives:
         if self._versions is None or len(self.jumps) >= RECORDS:
             return
         changed = self._probed() != self._versions
-        if not changed and self.passes != self._passes and self._value is not None:  # .data and set_ leave no trace in the version
+        if not changed and self.passes != self.passes_at_step and self._value is not None:  # .data and set_ leave no trace in the version
             small = self._small
             changed = small is not None and (small.shape != self._value.shape or not torch.equal(small.detach(), self._value))
         self._versions = None
@@ -185,7 +185,7 @@ class Lives:
 
     def _look_at_jump(self) -> None:
         step = len(self.heard.steps)
-        if self.jumps and self.jumps[-1].step == step - 1 and self.passes == self._passes:
+        if self.jumps and self.jumps[-1].step == step - 1 and self.passes == self.passes_at_step:
             self.jumps.append(Jump(step, self.passes, None, 1.0))  # something done after every step: clipped weights, a projection
             return
         now = [sampled(p) for _, p in self.heard.named]
