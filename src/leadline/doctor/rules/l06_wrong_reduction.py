@@ -1,0 +1,70 @@
+"""L06: the loss is a sum (or is divided once too often), at a learning rate that is meant for the mean."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from leadline.doctor.bench import Bench, classifier, watched
+from leadline.doctor.evidence import Evidence
+from leadline.doctor.rule import Case, Rule
+from leadline.record.finding import Finding
+
+MUCH = 8.0  # times the mean: less is a weight of a loss term that somebody chose
+LITTLE = 1 / 16  # of the mean; a tenth is a common weight of a term
+
+
+class WrongReduction(Rule):
+    """The loss is summed over the batch, or divided by a count once too often, so that the gradient is many times too large or too small.
+
+    What it sees: the derivative of what backward began at by the loss call's value, against the mean over the batch; and that training
+    goes badly while a replay with a learning rate that makes up for the factor learns.
+    Why it hurts: with SGD a sum over 64 rows is a learning rate 64 times as high, and it changes with the batch size; dividing a mean by
+    the batch size again makes it 64 times too low.
+    What to do: reduction="mean" (or divide a sum by the number of targets), and divide once only when accumulating.
+    When it is wrong: sums are sound with a learning rate made for them, and Adam hardly minds; without harm nothing is said.
+    """
+
+    code, cause, title = "L06", "wrong_reduction", "Sum instead of mean, or divided twice"
+    needs = ("loss_scale", "tournament")
+    after = 4
+    kind = "replay"
+    explained_by = ("T04", "T01", "L05", "D01", "D02")
+
+    def examine(self, evidence: Evidence) -> Finding | None:
+        """The factor is far from 1, and another learning rate wins the tournament the same way."""
+        scale = evidence["loss_scale"]
+        if LITTLE < scale.factor < MUCH:
+            return None
+        tournament = evidence["tournament"]
+        winner = tournament.winner
+        if winner is None or winner.candidate.code != ("O01" if scale.factor >= MUCH else "O02"):
+            return None
+        how = "summed over the batch" if scale.reduction == "sum" else "multiplied" if scale.factor > 1 else "divided once too often"
+        return self.found(
+            f"the loss ({scale.loss}) is {how}: its gradient is {scale.factor:.3g} times that of the mean over the batch, and the learning "
+            f"rate is not made for that; {tournament.in_words(winner)}",
+            control="reduction='mean'" if scale.factor > 1 else "take the mean over the batch as the loss, divided by nothing else",
+            step=scale.step,
+            evidence={"factor": scale.factor, "reduction": scale.reduction, "loss": scale.loss},
+            probe=winner.trial.to_dict(),
+        )
+
+    @classmethod
+    def sick(cls) -> Case:
+        """reduction="sum" with the rate of the mean."""
+
+        def make() -> Bench:
+            torch.manual_seed(0)
+            model = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3))
+            optimizer: Any = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9)
+            return classifier(model=model, optimizer=optimizer, loss_fn=nn.CrossEntropyLoss(reduction="sum"))
+
+        return watched(make, "a sum over the batch at the learning rate of the mean")
+
+    @classmethod
+    def well(cls) -> Case:
+        """A sum, with Adam, which does not mind."""
+        return watched(lambda: classifier(loss_fn=nn.CrossEntropyLoss(reduction="sum")), "a sum over the batch, with Adam")
