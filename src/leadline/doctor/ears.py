@@ -116,6 +116,7 @@ def tell(event: str, *what: Any) -> None:
 
 
 def _put_in() -> None:
+    _BOARD.stepping.clear()
     for name in LOSSES:
         _replace(nn.functional, name, functools.partial(_hear_loss, name))
     _replace(torch.autograd, "backward", _hear_backward)
