@@ -71,3 +71,9 @@ class Rule(ABC):
         return Finding(
             self.code, self.cause, severity, confidence, explanation, Control(control, set or {}), step, where, evidence or {}, probe
         )  # fmt: skip
+
+
+def some(names: tuple[str, ...], most: int = 3) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

@@ -8,7 +8,7 @@ import torch
 
 from leadline.doctor.bench import Bench, classifier, watched
 from leadline.doctor.evidence import Evidence
-from leadline.doctor.rule import Case, Rule
+from leadline.doctor.rule import Case, Rule, some
 from leadline.doctor.signals.unmoved import Unmoved
 from leadline.record.finding import Finding
 
@@ -40,11 +40,10 @@ class SilentKernel(Rule):
         unmoved: Unmoved = evidence["unmoved"]
         if not unmoved.names:
             return None
-        some = ", ".join(unmoved.names[:3]) + (f" and {len(unmoved.names) - 3} more" if len(unmoved.names) > 3 else "")
         layout = "; they are the ones that are not contiguous in memory" if unmoved.strided else ""
         return self.found(
             f"{unmoved.kind} steps with lr {unmoved.lr:.3g} and a gradient of norm {unmoved.grad:.3g}, "
-            f"and {some} did not change by a single bit{layout}",
+            f"and {some(unmoved.names)} did not change by a single bit{layout}",
             control="make the weights contiguous (p.data = p.data.contiguous()), or use torch's own optimizer, and look whether they move",
             step=unmoved.step,
             where=unmoved.names[0],

@@ -9,7 +9,7 @@ from torch import nn
 
 from leadline.doctor.bench import Bench, classifier, regressor, watched
 from leadline.doctor.evidence import Evidence, NotExamined
-from leadline.doctor.rule import Case, Rule
+from leadline.doctor.rule import Case, Rule, some
 from leadline.doctor.signals.held import Held
 from leadline.record.finding import Finding
 
@@ -17,9 +17,10 @@ from leadline.record.finding import Finding
 class WrongParameters(Rule):
     """The optimizer holds tensors that are not the network's, or not those that the loss reaches.
 
-    **What it sees.** Two sets: the parameters that get a gradient at every step, and those that stand in an optimizer that steps. Tensors in
-    the optimizer that the network does not have and that never get a gradient are left from before it was copied, or before a layer was
-    replaced: that is certain. Parameters that are left out are tried: the first steps are done again on a copy with them in the optimizer.
+    **What it sees.** Two sets: the parameters that get a gradient at every step, and those that stand in an optimizer that steps. Tensors
+    in the optimizer that the network does not have and that never get a gradient are left from before it was copied, or before a layer
+    was replaced: that is certain. Parameters that are left out are tried: the first steps are done again on a copy with them in the
+    optimizer.
 
     **Why it hurts.** The layers left out stay as they were made, at random; with an optimizer built for an old copy nothing trains at all.
 
@@ -47,8 +48,7 @@ class WrongParameters(Rule):
             )
         if held.trial is None or not held.trial.helps or not held.untrained:
             return None
-        some = ", ".join(held.left_out[:3]) + (f" and {len(held.left_out) - 3} more" if len(held.left_out) > 3 else "")
-        words = f"{some} get gradients at every step and are in no optimizer; {held.trial.in_words}"
+        words = f"{some(held.left_out)} get gradients at every step and are in no optimizer; {held.trial.in_words}"
         is_bad = self._is_bad(evidence)
         return self.found(
             words,

@@ -29,8 +29,8 @@ class MissingStep(Rule):
     **What to do.** The order is `optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()`, each once per update, on the optimizer that
     was built from `model.parameters()`.
 
-    **When it is wrong.** An update written by hand (`p -= lr * p.grad`) is no optimizer step, but it changes the weights, and then nothing is
-    said. Gradient accumulation over more than 64 batches waits for its step until the loader was gone through.
+    **When it is wrong.** An update written by hand (`p -= lr * p.grad`) is no optimizer step, but it changes the weights, and then
+    nothing is said. Gradient accumulation over more than 64 batches waits for its step until the loader was gone through.
     """
 
     code, cause, title = "T02", "missing_step", "gradients are computed and no step uses them"

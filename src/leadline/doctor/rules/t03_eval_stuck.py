@@ -6,7 +6,7 @@ from torch import nn
 
 from leadline.doctor.bench import Bench, convnet, watched
 from leadline.doctor.evidence import Evidence
-from leadline.doctor.rule import Case, Rule
+from leadline.doctor.rule import Case, Rule, some
 from leadline.doctor.signals.modes import Modes
 from leadline.record.finding import Finding, Severity
 
@@ -14,17 +14,17 @@ from leadline.record.finding import Finding, Severity
 class EvalStuck(Rule):
     """The network is in eval mode while it trains.
 
-    **What it sees.** At the moment of `optimizer.step()` the whole network has `training == False`, and it has dropout or batch norm in parts
-    that train: after a validation pass whose `model.eval()` nobody took back, or from the first step on.
+    **What it sees.** At the moment of `optimizer.step()` the whole network has `training == False`, and it has dropout or batch norm in
+    parts that train: after a validation pass whose `model.eval()` nobody took back, or from the first step on.
 
     **Why it hurts.** Dropout does nothing, so the network overfits; batch norm normalises with running statistics that no longer follow the
     weights (or never saw a batch), so its outputs drift and the loss rises.
 
     **What to do.** Call `model.train()` at the start of every training epoch, after each validation pass.
 
-    **When it is wrong.** Whoever fine-tunes with frozen batch norms on purpose puts those modules in eval mode and leaves the network in train
-    mode, and nothing is said; nor where a part of the network was put in train mode by hand, or where nothing minds the mode. A pre-trained
-    network that is in eval mode from the first step is a warning only.
+    **When it is wrong.** Whoever fine-tunes with frozen batch norms on purpose puts those modules in eval mode and leaves the network in
+    train mode, and nothing is said; nor where a part of the network was put in train mode by hand, or where nothing minds the mode. A
+    pre-trained network that is in eval mode from the first step is a warning only.
     """
 
     code, cause, title = "T03", "eval_stuck", "the network trains in eval mode"
@@ -39,10 +39,9 @@ class EvalStuck(Rule):
         if modes.from_start and evidence["door"].name == "check":
             return None  # the loop outside may call train(); here only the mode that the network came in is seen
         first = modes.asleep[0]
-        parts = ", ".join(modes.parts[:2]) + (f" and {len(modes.parts) - 2} more" if len(modes.parts) > 2 else "")
         since = "from the first step on" if modes.from_start else f"since step {first}"
         return self.found(
-            f"{since} the optimizer steps while the network is in eval mode: {self._harm(modes)} ({parts})",
+            f"{since} the optimizer steps while the network is in eval mode: {self._harm(modes)} ({some(modes.parts, 2)})",
             control="call model.train() at the start of every training epoch (after each validation pass)",
             severity=self._severity(modes),
             step=first,

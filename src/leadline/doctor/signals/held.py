@@ -1,4 +1,5 @@
-"""Which parameters the optimizers hold, beside those that the loss reaches: left out, and held though they belong to no network that trains."""
+"""Which parameters the optimizers hold, beside those that the loss reaches: left out, and held though they belong to no network that
+trains."""
 
 from __future__ import annotations
 
@@ -19,10 +20,10 @@ UNIFORM_KURTOSIS = 1.8  # of a uniform distribution; a normal one has 3, trained
 
 @dataclass(frozen=True)
 class Held:
-    """left_out: names of parameters that get gradients and stand in no optimizer that steps. stale: how many tensors the optimizers hold that
-    are not the network's and never had a gradient. twins: left-out parameters with a stale tensor of the same shape. untrained: left-out
-    matrices that still look as torch initialises them (uniform within its bound). held: how many parameters the optimizers do hold.
-    trial: the left-out ones added on a copy (None: not tried, see why).
+    """left_out: names of parameters that get gradients and stand in no optimizer that steps. stale: how many tensors the optimizers hold
+    that are not the network's and never had a gradient. twins: left-out parameters with a stale tensor of the same shape. untrained:
+    left-out matrices that still look as torch initialises them (uniform within its bound). held: how many parameters the optimizers do
+    hold. trial: the left-out ones added on a copy (None: not tried, see why).
     """
 
     left_out: tuple[str, ...]

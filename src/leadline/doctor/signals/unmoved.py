@@ -19,8 +19,8 @@ ROOM = 100.0  # the update should be so many times the smallest change that the 
 
 @dataclass(frozen=True)
 class Unmoved:
-    """names: of parameters that stand still. num_held: parameters in the optimizers. lr, grad: of the first of them. strided: all of them, and
-    none of those that move, lie in memory other than row after row. kind: the optimizer's class.
+    """names: of parameters that stand still. num_held: parameters in the optimizers. lr, grad: of the first of them. strided: all of
+    them, and none of those that move, lie in memory other than row after row. kind: the optimizer's class.
     """
 
     names: tuple[str, ...]

@@ -12,10 +12,10 @@ MANY = 256  # backward passes into one step: larger accumulations are not known
 
 @dataclass(frozen=True)
 class Updates:
-    """backwards: passes since the last step (or since the start). steps: optimizer steps so far. thrown_away: gradients of those passes were
-    zeroed and never used. elsewhere: kind of an optimizer that steps instead, whose tensors never had a gradient. emptied: recorded steps at
-    which every gradient was zero or gone, and zero_grad was heard between the backward pass and the step. epochs: passes over the loader
-    since the last step. ended: no step will come any more.
+    """backwards: passes since the last step (or since the start). steps: optimizer steps so far. thrown_away: gradients of those passes
+    were zeroed and never used. elsewhere: kind of an optimizer that steps instead, whose tensors never had a gradient. emptied: recorded
+    steps at which every gradient was zero or gone, and zero_grad was heard between the backward pass and the step. epochs: passes over
+    the loader since the last step. ended: no step will come any more.
     """
 
     backwards: int
