@@ -29,13 +29,22 @@ class Modes:
 
 
 def measure(scene: Scene) -> Modes:
-    """Raises NotExamined where no part that trains behaves otherwise in eval mode, or parts of the network were put in other modes by
-    hand.""" heard = scene.heard if not heard.steps: raise NotExamined("no step was taken yet") root = bare(scene.model) trained = {path:
-    module for path, module in heard.sleepers if _is_trained(root, path)} if not trained: raise NotExamined("no dropout and no batch norm
-    in the parts that train") asleep = tuple(step.index for step in heard.steps if not step.root_training and not step.partly_awake) norms
-    = {path: module for path, module in trained.items() if isinstance(module, nn.modules.batchnorm._BatchNorm)}  # pyright:
-    ignore[reportPrivateUsage] fresh = [module for module in norms.values() if _is_untouched(module)] return Modes( _in_a_row(asleep),
-    len(heard.steps), len(asleep) == len(heard.steps), tuple(trained), tuple(norms), bool(fresh), )  # fmt: skip
+    """Raises NotExamined where no part that trains behaves otherwise in eval mode, or parts of the network were put in other modes by hand."""
+    heard = scene.heard
+    if not heard.steps:
+        raise NotExamined("no step was taken yet")
+    root = bare(scene.model)
+    trained = {path: module for path, module in heard.sleepers if _is_trained(root, path)}
+    if not trained:
+        raise NotExamined("no dropout and no batch norm in the parts that train")
+    asleep = tuple(step.index for step in heard.steps if not step.root_training and not step.partly_awake)
+    norms = {path: module for path, module in trained.items() if _is_norm(module)}
+    untouched = any(_is_untouched(module) for module in norms.values())
+    return Modes(_in_a_row(asleep), len(heard.steps), len(asleep) == len(heard.steps), tuple(trained), tuple(norms), untouched)
+
+
+def _is_norm(module: nn.Module) -> bool:
+    return isinstance(module, nn.modules.batchnorm._BatchNorm)  # pyright: ignore[reportPrivateUsage]
 
 
 def _in_a_row(asleep: tuple[int, ...]) -> tuple[int, ...]:
