@@ -150,3 +150,33 @@ def asleep(moment: Moment) -> Moment:
     """The recorded step with the network in eval mode: dropout off, batch norm by its running statistics."""
     entries = tuple(replace(entry, training=False) if entry.kind == "call" else entry for entry in moment.script.entries)
     return replace(moment, script=Script(entries, moment.script.problem))
+
+
+def unit_scale(twin: Twin, moment: Moment) -> None:
+    """A fresh start, and then every matrix scaled so that what it gives has a standard deviation of one (LSUV, Mishkin and Matas 2016)."""
+    start_again(twin)
+
+    def scale(module: nn.Module, _args: Any, made: Any) -> Any:
+        spread = float(made.detach().double().std()) if isinstance(made, Tensor) and made.numel() > 1 else 0.0
+        if not spread or not math.isfinite(spread):
+            return None
+        with torch.no_grad():
+            for parameter in module.parameters(recurse=False):
+                if parameter.requires_grad:
+                    parameter.div_(spread)
+        return made / spread
+
+    handles = [module.register_forward_hook(scale) for _, module, weight in weighted(twin.model) if weight.requires_grad]
+    try:
+        twin.loss(moment)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def calm(twin: Twin, paths: tuple[str, ...], factor: float) -> None:
+    """Smaller weights and biases in the layers that feed saturated ones."""
+    for path in paths:
+        for parameter in twin.module_at(path).parameters(recurse=False):
+            with torch.no_grad():
+                parameter.mul_(factor)
