@@ -64,7 +64,7 @@ class Scene:
     @property
     def val_sample(self) -> Sample:
         """The validation data heard. Raises NotExamined."""
-        others = [s for key, s in self.heard.samples.items() if key != self.heard.train_loader and s.batches]
+        others = [s for key, s in self.heard.samples.items() if key not in self.heard.trained_on and s.batches]
         if not others:
             raise NotExamined("no validation batches were heard")
         return others[0]

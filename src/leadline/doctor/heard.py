@@ -44,6 +44,8 @@ class Heard:
         self.evals: list[EvalPass] = []
         self.samples: dict[int, Sample] = {}
         self.train_loader: int | None = None
+        self.trained_on: set[int] = set()  # every loader whose batches were trained on: some trainers make one anew, some steps use two
+        self._given: dict[int, int] = {}  # batches by loader since the last backward pass
         self.schedulers: dict[int, Any] = {}
         self.schedule_calls: dict[int, list[int]] = {}  # steps done when each scheduler was stepped
         self.strangers: dict[int, dict[str, Any]] = {}  # optimizers not given to watch: id -> what is known
@@ -146,6 +148,8 @@ class Heard:
         self._settle_pending(trains="L" not in self.now.events)  # this step's own loss was heard: what waits was validation with gradients
         self._close_eval()
         self.train_loader = self.train_loader if self.batch_loader is None else self.batch_loader
+        self.trained_on |= {key for key, count in self._given.items() if count == 1 or key == self.batch_loader}
+        self._given.clear()
         self.lives.before_backward()
         if self._after_step is not None:
             self._compare_with_last_step()
@@ -239,7 +243,7 @@ class Heard:
         self._began_loader = id(loader)
         sample = self.samples.setdefault(id(loader), Sample(loader))
         sample.begun += 1
-        if self.train_loader is not None and id(loader) != self.train_loader:
+        if self.trained_on and id(loader) not in self.trained_on:
             self._begin_eval_look()
 
     def on_batch(self, loader: Any, batch: Any, seconds: float = 0.0) -> None:
@@ -250,6 +254,7 @@ class Heard:
         self._began_loader = None
         sample = self.samples.setdefault(key, Sample(loader))
         sample.batches_given += 1
+        self._given[key] = self._given.get(key, 0) + 1
         if sample.rows < SAMPLE_ROWS and (sample.begun <= 1 or not sample.batches):  # one epoch: no row twice
             keep(sample, batch)
 
@@ -257,6 +262,7 @@ class Heard:
         if module is not self.model and module is not bare(self.model):
             return
         if not training:
+            self._given.clear()
             self._begin_eval_look()
 
     def on_load(self, owner: Any, result: Any) -> None:
@@ -340,6 +346,7 @@ class Heard:
             del self.moments[3]
 
     def _hear_eval(self, call: LossCall) -> None:
+        self._given.clear()
         current = self._current_eval()
         if call.value is not None and call.value.numel() == 1:
             current.values.append(call.value)
