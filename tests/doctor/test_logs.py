@@ -154,7 +154,8 @@ def write_column(folder: Path) -> Path:
 
 
 def write_trainer_state(folder: Path) -> Path:
-    history = [{"step": int(step), "loss": float(value), "learning_rate": 1e-4, "grad_norm": 1.0} for step, value in zip(STEPS, CONVERGED["classes"], strict=True)]  # fmt: skip
+    curve = zip(STEPS, CONVERGED["classes"], strict=True)
+    history = [{"step": int(step), "loss": float(value), "learning_rate": 1e-4, "grad_norm": 1.0} for step, value in curve]
     place = folder / "out" / "checkpoint-400"
     place.mkdir(parents=True)
     (place / "trainer_state.json").write_text(json.dumps({"log_history": [*history, {"step": 400, "eval_loss": 0.2}]}), encoding="utf-8")
@@ -201,5 +202,8 @@ def test_a_table_without_losses_is_refused(tmp_path: Path) -> None:
 
 def test_reading_a_log_needs_no_torch(tmp_path: Path) -> None:
     path = write_csv(tmp_path)
-    code = f"import sys, pathlib; from leadline.doctor.logs.post_mortem import examine, read; examine(read(pathlib.Path({str(path)!r}))); sys.exit('torch' in sys.modules)"  # fmt: skip
+    code = (
+        "import sys, pathlib; from leadline.doctor.logs.post_mortem import examine, read; "
+        f"examine(read(pathlib.Path({str(path)!r}))); sys.exit('torch' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
