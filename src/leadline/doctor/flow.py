@@ -116,6 +116,11 @@ class _Noting(TorchFunctionMode):
         return result
 
 
+def noted(flow: Flow) -> TorchFunctionMode:
+    """A mode under which every operation is noted in `flow`."""
+    return _Noting(flow)
+
+
 def named(func: Any) -> str:
     """As the tape has it; fields that do not hold numbers are "__get__"."""
     name = getattr(func, "__name__", str(func))

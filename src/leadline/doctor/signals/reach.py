@@ -73,15 +73,12 @@ def _nothing(scene: Scene, asked: int, *, steps: int) -> Reach:
         raise NotExamined("the loss is not finite")
     round_by = next((node.name for end in flow.ends for node in flow.ancestors(end) if node.name in ROUNDING), None)
     slopes = [flow.slope(node.value) for node in flow.outputs if node.learns]
-    if (
-        _has_path(flow, scene)
-        and (loss == 0 or any(slope is not None and bool((slope != 0).any()) for slope in slopes))
-        and round_by is None
-    ):
+    path = _has_path(flow)
+    dies_inside = loss == 0 or any(slope is not None and bool((slope != 0).any()) for slope in slopes)
+    if path and ((dies_inside and round_by is None) or steps < 2):
         return Reach(asked)
-    if steps < 2 and _has_path(flow, scene):
-        return Reach(asked)
-    how = f"{round_by}() lies between, and its slope is zero everywhere" if round_by else "no operation leads from the parameters to it"
+    how = "its slope at the network's outputs is zero" if path else "no operation leads from the parameters to it"
+    how = f"{round_by}() lies between, and its slope is zero everywhere" if round_by else how
     return Reach(asked, connected=False, how=how, loss=loss, step=moment.step)
 
 
