@@ -21,8 +21,8 @@ PATIENCE = 64  # backward passes without a step before somebody should look
 class Life:
     """An optimizer that was not given to watch: when it came, and what it steps.
 
-    ours, all: its tensors that are the watched network's, and all of them. fresh: its state was empty. passes: how often the busiest
-    loader had been begun when it came. shapes: of its tensors, as one number. fed: whether any of its tensors ever had a gradient.
+    ours, all: its tensors that are the watched network's, and all of them. fresh: its state was empty. passes: how often the
+    training loader had been begun when it came. shapes: of its tensors, as one number. fed: whether any of its tensors ever had a gradient.
     """
 
     step: int
@@ -60,6 +60,7 @@ class _Heard(Protocol):
     steps: list[Any]
     samples: dict[int, Any]
     strangers: dict[int, dict[str, Any]]
+    train_loader: int | None
     named: list[tuple[str, Tensor]]
     backwards_since_step: int
 
@@ -81,6 +82,7 @@ class Lives:
     emptied: list[int] = field(default_factory=list[int])  # steps before which an optimizer's state had been emptied
     graphs: list[weakref.ref[_Token]] = field(default_factory=list["weakref.ref[_Token]"])
     graph_steps: list[int] = field(default_factory=list[int])
+    trained_on: set[int] = field(default_factory=set[int])  # ids of loaders
     start: list[Tensor] = field(default_factory=list[Tensor])
     latest: list[Tensor] = field(default_factory=list[Tensor])
     _versions: tuple[int, ...] | None = None
@@ -96,8 +98,8 @@ class Lives:
 
     @property
     def passes(self) -> int:
-        """How often the busiest loader was begun: epochs, where there is a loader."""
-        return max((sample.begun for sample in self.heard.samples.values()), default=0)
+        """How often the loaders that training takes its batches from were begun: epochs, where there is a loader."""
+        return sum(self.heard.samples[key].begun for key in self.trained_on if key in self.heard.samples)
 
     # -- optimizers --------------------------------------------------------------------------------------------------------------------
 
@@ -164,6 +166,8 @@ class Lives:
 
     def before_backward(self) -> None:
         """The first backward pass after a step: are the weights those that the step left?"""
+        if self.heard.train_loader is not None:
+            self.trained_on.add(self.heard.train_loader)
         if self._versions is None or len(self.jumps) >= RECORDS:
             return
         changed = self._probed() != self._versions
