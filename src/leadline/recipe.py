@@ -58,10 +58,12 @@ class EvaluateSpec(Spec):
 
 
 class CheckSpec(Spec):
-    """The preflight."""
+    """The preflight, and the doctor at the training."""
 
     ignore: dict[str, str] = Field(default_factory=dict)
     """Finding code to the reason why it is accepted."""
+    doctor: Literal["on", "watch", "off"] = "on"
+    """on: the doctor tries the set-up on a copy first, and then watches training; watch: it only watches. It changes no bit of the run."""
 
 
 class Recipe(Spec):

@@ -22,7 +22,7 @@ from leadline.cli.verb import GROUPS, Verb
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 WITH_VALUE = ("--out", "--seed", "--device", "--format")
-ORDER = ("demo", "look", "new", "check", "train", "resume", "evaluate", "predict", "compare", "report", "card")
+ORDER = ("demo", "look", "new", "check", "train", "resume", "doctor", "evaluate", "predict", "compare", "report", "card")
 
 
 class Verbs(click.Group):

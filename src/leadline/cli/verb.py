@@ -48,9 +48,7 @@ def run_argument(name: str = "run", *, many: bool = False) -> Callable[[Callable
 
         return [Run.open(text).folder for text in value] if many else Run.open(value).folder
 
-    return click.argument(
-        name, metavar="RUN..." if many else name.upper(), nargs=-1 if many else 1, required=True, callback=check
-    )
+    return click.argument(name, metavar="RUN..." if many else name.upper(), nargs=-1 if many else 1, required=True, callback=check)
 
 
 def _screen(ctx: click.Context, param: click.Parameter, value: str) -> Screen:

@@ -1,4 +1,7 @@
-"""The preflight: six questions before a long run, each asked by doing it on a copy, answered yes, no or not examined, with evidence."""
+"""The preflight: six questions before a long run, each asked by doing it on a copy, answered yes, no or not examined, with evidence.
+
+After them the doctor tries the set-up on a copy of its own (`rehearsal.py`); what it finds stands with what the six found.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,11 @@ from torch import nn
 from leadline.base.errors import LeadlineError, Stopped
 from leadline.data.split import verify_disjoint
 from leadline.evaluate.evaluate import predict_all
-from leadline.models.undisturbed import generators_kept
 from leadline.flow.overfit import Overfit, learn_by_heart, loss_at_start
+from leadline.flow.rehearsal import rehearse
 from leadline.flow.setup import Rig, copy_of
+from leadline.flow.watching import merged
+from leadline.models.undisturbed import generators_kept
 from leadline.record.finding import QUESTIONS, Answer, Control, Finding, worst_first
 from leadline.training.checkpoint import Checkpoints, Saved
 from leadline.training.loop import fit
@@ -41,7 +46,7 @@ class Preflight:
     @property
     def blocks(self) -> bool:
         """Whether training as it is set up cannot succeed."""
-        return any(answer.blocks for answer in self.answers.values())
+        return any(answer.blocks for answer in self.answers.values()) or any(found.severity == "error" for found in self.findings)
 
     def to_dict(self) -> dict[str, Any]:
         """As checks.json has it."""
@@ -74,6 +79,10 @@ def preflight(rig: Rig, *, schedule_plot: Path | None, say: Callable[[str], None
         answers[question] = answer
         findings += found
         say(f"check: {question}: {answer.answer} ({answer.evidence['in_words']})")
+    if rig.recipe.check.doctor == "on":
+        found, words = rehearse(rig)
+        say(f"check: doctor: {words}")
+        findings = merged([*found, *findings])
     return Preflight(answers, tuple(worst_first(findings)), time.perf_counter() - started)
 
 

@@ -21,6 +21,7 @@ from leadline.flow.conclude import conclude
 from leadline.flow.preflight import Preflight, preflight
 from leadline.flow.prepare import Prepared, prepare
 from leadline.flow.setup import Rig, set_up
+from leadline.flow.watching import watched
 from leadline.models.summary import summary
 from leadline.recipe import Recipe
 from leadline.record.environment import versions
@@ -142,36 +143,46 @@ def _saved(checkpoints: Checkpoints, run: Run | None, world: World, *, tell: Say
     return saved
 
 
-def _fit(rig: Rig, run: Run | None, *, checkpoints: Checkpoints, saved: Saved | None, stop: StopFlag, tell: Say) -> Fitted:
+def _fit(rig: Rig, run: Run | None, *, checkpoints: Checkpoints, saved: Saved | None, stop: Callable[[], bool], tell: Say) -> Fitted:
+    """The training itself, with the doctor around it."""
     feed = Feed(run.folder, "tensorboard") if run else None
+    names = rig.prepared.examples.names
 
     def on_epoch(epoch: Epoch) -> None:
         tell(epoch_line(epoch, rig))
         if feed is not None:
             feed.send()
 
-    names = rig.prepared.examples.names
+    start = saved.step if saved else 0
     try:
-        return fit(
-            rig.model,
-            rig.prepared.task,
-            rig.batches,
-            rig.recipe.train,
-            optimizers=rig.optimizers,
-            schedule=rig.schedule,
-            precision=rig.precision,
-            device=rig.device,
-            journal=run.journal if run else None,  # type: ignore[arg-type]  # other ranks write nothing
-            checkpoints=checkpoints,
-            validate=rig.validate if len(rig.prepared.split.val) else None,
-            stop=stop,
-            on_epoch=on_epoch,
-            on_event=lambda event: tell(f"event: {event}"),
-            unfreeze=rig.unfreeze if rig.recipe.model.unfreeze_every else None,
-            name_of=lambda index: str(names[index]),
-            world=rig.world,
-            state=saved,
-        )
+        with watched(rig, run, start=start, tell=tell, act=None) as ward:
+
+            def on_event(event: dict[str, Any]) -> None:
+                if event["kind"] == "nonfinite" and ward is not None:
+                    ward.nonfinite(event)
+                if not event.get("stops"):  # else the error says it
+                    tell(f"event: {event}")
+
+            return fit(
+                rig.model,
+                rig.prepared.task,
+                rig.batches,
+                rig.recipe.train,
+                optimizers=rig.optimizers,
+                schedule=rig.schedule,
+                precision=rig.precision,
+                device=rig.device,
+                journal=run.journal if run else None,  # type: ignore[arg-type]  # other ranks write nothing
+                checkpoints=checkpoints,
+                validate=rig.validate if len(rig.prepared.split.val) else None,
+                stop=stop,
+                on_epoch=on_epoch,
+                on_event=on_event,
+                unfreeze=rig.unfreeze if rig.recipe.model.unfreeze_every else None,
+                name_of=lambda index: str(names[index]),
+                world=rig.world,
+                state=saved,
+            )
     finally:
         if feed is not None:
             feed.close()

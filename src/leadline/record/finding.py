@@ -37,6 +37,12 @@ class Finding:
         """Plain JSON fields."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Finding:
+        """A finding as findings.json has it."""
+        known: dict[str, Any] = {**fields, "control": Control(**fields["control"])}
+        return cls(**known)
+
 
 @dataclass(frozen=True)
 class Answer:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from leadline.base.errors import LeadlineError
 from leadline.record.batch import Batch
 from leadline.tasks.task import Task
 from leadline.training import nonfinite
@@ -77,7 +78,7 @@ class Accidents:
         position = self.place.position - (self.place.step - step) - 1  # a bad step is always of the present epoch: its end flushes
         batch = next(iter(self.batches.epoch(self.place.epoch, position)))
         loss = next((row["loss"] for row in rows if row["step"] == step), float("nan"))
-        raise self._examined(batch, step=step, loss=loss).error(self.watchers.name_of)
+        raise self._stopping(self._examined(batch, step=step, loss=loss))
 
     def tell(self, event: dict[str, Any]) -> None:
         """Record an event and pass it on."""
@@ -91,9 +92,14 @@ class Accidents:
         trip = self._examined(batch, step=self.place.step, loss=rows[-1]["loss"])
         self.place.bad += 1
         if self.buffers is None or self.place.bad > nonfinite.IN_A_ROW:
-            raise trip.error(self.watchers.name_of)
+            raise self._stopping(trip)
         self.buffers.put_back()
         self.tell({**trip.row(), "in_a_row": self.place.bad})
+
+    def _stopping(self, trip: nonfinite.Trip) -> LeadlineError:
+        """The error that ends the run, its facts told first."""
+        self.tell({**trip.row(), "stops": True})
+        return trip.error(self.watchers.name_of)
 
     def _examined(self, batch: Batch, *, step: int, loss: float) -> nonfinite.Trip:
         return nonfinite.examine(self.model, self.task, batch, step=step, loss=loss, precision=self.precision, replay=self.replay)

@@ -13,6 +13,7 @@ from leadline.base.find import find, module, names, sentences
 from leadline.base.nearest import did_you_mean
 from leadline.cli.screen import Screen, columns
 from leadline.cli.verb import verb
+from leadline.doctor.pages import pages
 
 SHELVES = {
     "tasks": "tasks.kinds",
@@ -42,7 +43,7 @@ def command(screen: Screen, kind: str | None, pattern: str | None) -> None:
         return _library(screen, pattern)
     if shelf is not None and pattern in names(shelf):
         return _page(screen, shelf, pattern)
-    found = {name: page.title for name, page in CODES.items()} if shelf is None else sentences(shelf)
+    found = _codes() if shelf is None else sentences(shelf)
     chosen = {name: text for name, text in found.items() if fnmatch.fnmatch(name, pattern or "*")}
     if pattern and not chosen:
         raise InputError(
@@ -56,6 +57,11 @@ def command(screen: Screen, kind: str | None, pattern: str | None) -> None:
     return _next(screen, kind, list(chosen))
 
 
+def _codes() -> dict[str, str]:
+    """The doctor's rules and the errors, by code."""
+    return {name: page.title for name, page in {**pages(), **CODES}.items()}
+
+
 def _next(screen: Screen, kind: str, chosen: list[str]) -> None:
     example = chosen[0] if chosen else "tasks"
     words = {"rules": ("rule", example)}.get(kind, ("list", kind, example) if chosen else ("list", "tasks"))
@@ -63,7 +69,7 @@ def _next(screen: Screen, kind: str, chosen: list[str]) -> None:
 
 
 def _kinds(screen: Screen) -> None:
-    counts = {kind: len(CODES if shelf is None else names(shelf)) for kind, shelf in SHELVES.items()}
+    counts = {kind: len(_codes() if shelf is None else names(shelf)) for kind, shelf in SHELVES.items()}
     screen.give(counts)
     screen.show("\n".join(columns((kind, str(count)) for kind, count in counts.items())))
     screen.next("leadline", "list", "models")

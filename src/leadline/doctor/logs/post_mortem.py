@@ -13,6 +13,7 @@ from leadline.doctor.logs.verdict import Verdict, verdict
 from leadline.record.finding import Finding, worst_first
 
 READERS = ("run", "trainer_state", "tensorboard", "csv_table")  # a run folder holds a tensorboard folder too, so it is asked first
+KNOWN = "a run folder, a TensorBoard folder, trainer_state.json, or a CSV of losses"
 BLIND = "a log has no weights, gradients or batches"
 
 
@@ -36,15 +37,12 @@ class PostMortem:
 def read(path: Path) -> Trace:
     """The trace in a log, by the first reader that recognises it. Raises InputError LL001 or LL004."""
     if not path.exists():
-        raise InputError(
-            "LL001", f"there is no log {path}", where=str(path), help="a run folder, a TensorBoard folder, trainer_state.json, or a CSV"
-        )
+        raise InputError("LL001", f"there is no log {path}", where=str(path), help=KNOWN)
     for name in READERS:
         reader = module(f"leadline.doctor.logs.readers.{name}")
         if reader.recognises(path):
             return reader.read(path)
-    help = "a run folder, a TensorBoard folder, trainer_state.json, or a CSV of losses"
-    raise InputError("LL004", f"{path} is no log that is known here", where=str(path), help=help)
+    raise InputError("LL004", f"{path} is no log that is known here", where=str(path), help=KNOWN)
 
 
 def examine(trace: Trace) -> PostMortem:
@@ -71,6 +69,5 @@ def examine(trace: Trace) -> PostMortem:
 def folded(findings: list[Finding]) -> list[Finding]:
     """A NaN and a rise of the loss are one event: the suspected rate stands in the NaN's evidence."""
     codes = {finding.code for finding in findings}
-    return [
-        finding for finding in findings if not (finding.code in ("O01", "M02") and "N01" in codes and finding.confidence == "suspected")
-    ]
+    guessed = ("O01", "M02") if "N01" in codes else ()
+    return [finding for finding in findings if finding.code not in guessed or finding.confidence == "confirmed"]
