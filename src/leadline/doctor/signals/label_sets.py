@@ -14,7 +14,7 @@ from leadline.doctor.moment import LossCall
 from leadline.doctor.signals.pair import CLASS_LOSSES, Pair
 from leadline.doctor.signals.rows import Rows, stored
 
-ENOUGH = 64  # labels: fewer may miss a class by chance
+ENOUGH = 24  # labels of a whole or shuffled set: by chance they would not all be one
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ def _is_class_call(call: LossCall) -> bool:
 
 
 def _of_failure(call: LossCall) -> LabelSets:
-    assert call.target is not None and call.input is not None
+    assert call.target is not None
+    assert call.input is not None
     labels, counts = call.target.cpu().flatten().unique(return_counts=True)
     outputs = call.input.shape[1] if call.input.ndim > 1 else call.input.shape[0]
     return LabelSets(
@@ -87,7 +88,8 @@ def _one_a_row(scene: Scene, pair: Pair) -> bool:
 
 def _targets(scene: Scene, pair: Pair) -> tuple[Tensor, bool]:
     """The class numbers that are known, and whether they stand for the whole set."""
-    heard = torch.cat([m.loss.target.cpu().flatten() for m in scene.moments if m.loss is not None and m.loss.target is not None and m.loss.name == pair.loss])  # fmt: skip
+    calls = [call for call in (m.loss for m in scene.moments) if call is not None and call.name == pair.loss]
+    heard = torch.cat([torch.empty(0, dtype=torch.long), *(call.target.cpu().flatten() for call in calls if call.target is not None)])
     try:
         rows: Rows = Evidence(scene)["rows"]
     except NotExamined:
@@ -100,14 +102,24 @@ def _targets(scene: Scene, pair: Pair) -> tuple[Tensor, bool]:
         return whole[rows.places[1]].flatten(), True
     y = rows.y if rows.y is not None and not rows.y.is_floating_point() else None
     shuffled = not isinstance(getattr(loader, "sampler", None), SequentialSampler)
-    return (y.flatten() if y is not None else heard), shuffled
+    return (y.flatten() if y is not None else heard), shuffled or _is_complete(scene)
+
+
+def _is_complete(scene: Scene) -> bool:
+    """Whether a whole epoch stands in the sample."""
+    try:
+        return len(scene.sample.batches) >= len(scene.sample.loader)
+    except TypeError:  # a stream
+        return False
 
 
 def _problem(labels: list[int], outputs: int, *, per_row: bool, sure: bool, rows: int) -> Literal["constant", "half", ""]:
-    if not per_row or not sure or rows < ENOUGH:
+    if not sure or rows < ENOUGH:
         return ""
     if len(labels) == 1:
         return "constant"
+    if not per_row:
+        return ""
     half = -(-outputs // 2)
     return "half" if 4 <= outputs <= 100 and labels == list(range(half)) and rows >= 8 * outputs else ""
 
