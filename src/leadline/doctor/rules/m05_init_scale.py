@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
-from leadline.doctor.bench import classifier, watched
+from leadline.doctor.bench import Bench, classifier, watched
 from leadline.doctor.evidence import Evidence
 from leadline.doctor.rule import Case, Rule
 from leadline.doctor.signals.start_signs import gains_in_numbers
@@ -46,8 +47,13 @@ class InitScale(Rule):
 
     @classmethod
     def sick(cls) -> Case:
-        """Every weight is twenty times too large, under SGD."""
-        return watched(lambda: classifier(model=_scaled(0.01), steps=120), "every weight starts at a hundredth")
+        """Every weight is twenty times too small, under SGD."""
+
+        def make() -> Bench:
+            model = _scaled(0.05)
+            return classifier(model=model, optimizer=torch.optim.SGD(model.parameters(), lr=0.1), steps=100)
+
+        return watched(make, "every weight starts at a twentieth")
 
     @classmethod
     def well(cls) -> Case:

@@ -107,6 +107,8 @@ def _best(scene: Scene, learning: Learning, signs: StartSigns, cures: list[tuple
         control(cured)
         curve = _curve(scene, cured, train, judge)
         as_is = as_is or _curve(scene, lab.at_start(), train, judge)
+        if not scene.ended and _is_on_its_way(learning, as_is):
+            return None
         if _wins(curve, as_is, now, learning):
             return Ailment(code, Trial(words, as_is, curve), now, learning.steps, signs, words)
     return None
@@ -121,6 +123,12 @@ def _curve(scene: Scene, twin: Twin, train: list[Moment], judge: list[Moment]) -
     before = scene.lab.mean_loss(twin, judge)
     run = scene.lab.curve(twin, train, steps=STEPS, seconds=2.0)
     return Curve(before, scene.lab.mean_loss(twin, judge), run.losses, run.steps)
+
+
+def _is_on_its_way(learning: Learning, as_is: Curve) -> bool:
+    """Whether a young run falls from an odd start by itself: then time will tell."""
+    falls = math.isfinite(as_is.after) and as_is.after < 0.9 * as_is.before and learning.last < 0.9 * learning.first
+    return learning.steps < RIPE * STEPS and falls
 
 
 def _wins(cured: Curve, as_is: Curve, now: float, learning: Learning) -> bool:
