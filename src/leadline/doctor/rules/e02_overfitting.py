@@ -42,7 +42,7 @@ class Overfitting(Rule):
         ):
             return None
         return self.found(
-            f"the validation loss was best at {seen.validation[seen.best]:.4g} after step {seen.steps[seen.best]} and has risen to "
+            f"the validation loss was best at {lowest:.4g} after step {seen.steps[seen.best]} and has risen to "
             f"{seen.validation[-1]:.4g} since, while the training loss went {seen.training[seen.best]:.4g} -> {seen.training[-1]:.4g}",
             control=f"stop early and keep the weights of step {seen.steps[seen.best]}; more data, augmentation, weight decay or dropout",
             severity="warning",

@@ -28,7 +28,7 @@ def measure(scene: Scene) -> ValPasses:
     if not known:
         raise NotExamined("no validation pass was heard")
     training = [each for each in known if each.training_mode]
-    minding = tuple(path for path, _ in scene.heard.sleepers)
+    minding = tuple(f"{type(module).__name__} {path}".strip() for path, module in scene.heard.sleepers)
     return ValPasses(len(known), len(training), minding, any(_is_repeated(each) for each in known), (training or known)[0].after_step)
 
 
