@@ -46,9 +46,8 @@ class EvalInTrainMode(Rule):
         twice = evidence["eval_twice"]
         if twice.answer == "yes" or twice.by not in ("dropout", "noise") or repeated:
             return None
-        control = (
-            "F.dropout(x, p, training=self.training), or nn.Dropout" if twice.by == "dropout" else "add the noise only if self.training"
-        )
+        drops = twice.by == "dropout"
+        control = "F.dropout(x, p, training=self.training), or nn.Dropout" if drops else "add the noise only if self.training"
         return self.found(
             twice.in_words, control=control, severity="warning", step=twice.step, evidence={"differs": twice.differs, "by": twice.by}
         )

@@ -36,10 +36,9 @@ class Overfitting(Rule):
         seen = evidence["overfit"]
         if seen.since < 2 or seen.fall <= 0 or seen.train_fall < STILL_FALLS:
             return None
-        if (
-            seen.rise < max(MATERIAL * seen.fall, SIGMAS * seen.noise)
-            or min(seen.validation[-2:]) <= seen.validation[seen.best] + seen.rise / 3
-        ):
+        lowest = seen.validation[seen.best]
+        material = seen.rise >= max(MATERIAL * seen.fall, SIGMAS * seen.noise)
+        if not material or min(seen.validation[-2:]) <= lowest + seen.rise / 3:
             return None
         return self.found(
             f"the validation loss was best at {lowest:.4g} after step {seen.steps[seen.best]} and has risen to "

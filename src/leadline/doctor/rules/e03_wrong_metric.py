@@ -31,9 +31,7 @@ class WrongMetric(Rule):
         if metric is None:
             return None
         if metric.what == "axis":
-            text = (
-                f"{metric.operation} runs over axis 0 of the outputs {metric.shapes[0]}: over the rows of the batch instead of the classes"
-            )
+            text = f"{metric.operation} runs over axis 0 of the outputs {metric.shapes[0]}: over the rows instead of the classes"
             control = f"{metric.operation} over the class axis: outputs.{metric.operation}(1), or dim=-1"
         else:
             text = f"outputs and targets of shapes {metric.shapes[0]} and {metric.shapes[1]} are compared, everyone with everyone"

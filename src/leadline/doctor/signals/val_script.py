@@ -58,7 +58,7 @@ def measure(scene: Scene) -> ValScript:
         return known[1]
     scripts = [each.script for each in passes if each.script is not None]
     metric = next((found for script in scripts if (found := _metric(script)) is not None), None)
-    scale = next((found for script in scripts if (found := _input_scale(scene, script)) is not None), None)
+    scale = next((ratio for script in scripts if (ratio := _input_scale(scene, script)) is not None), None)
     calls = [call for each in passes for call in each.calls]
     result = ValScript(metric, _loss_differs(scene, calls), scale, passes[0].after_step)
     scene.kept["val_script"] = (key, result)
@@ -141,13 +141,8 @@ def _loss_differs(scene: Scene, calls: list[LossCall]) -> str | None:
         asked = [call for call in calls if call.name in names and call.input is not None and call.input.numel()]
         kept = [call for call in training if call.name in LOGIT_LOSSES + LOG_LOSSES]
         enough = sum(call.input.numel() for call in asked if call.input is not None) >= NUMBERS
-        if (
-            kept
-            and asked
-            and enough
-            and all(breaks(call) for call in asked)
-            and not any(breaks(call) for call in kept if call.name in names)
-        ):
+        sound = kept and not any(breaks(call) for call in kept if call.name in names)
+        if sound and asked and enough and all(breaks(call) for call in asked):
             return what.format(asked[0].name)
     return None
 
