@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -185,10 +185,10 @@ class Script:
         return list(found.values())
 
 
-def finished(tape: Tape) -> Script:
-    """The script of a step: only what its backward passes depend on."""
+def finished(tape: Tape, *, copy: bool = False) -> Script:
+    """The script of a step: only what its backward passes depend on. copy: leave the tape as it is, because the step is not over."""
     wanted: set[int] = set()
-    entries = tape.entries
+    entries = [replace(entry) for entry in tape.entries] if copy else tape.entries
     for number in range(len(entries) - 1, -1, -1):
         entry = entries[number]
         if entry.kind == "backward" or number in wanted or (wanted and entry.kind == "op" and _in_place(entry, wanted)):
