@@ -35,11 +35,15 @@ class VanishingGradients(Rule):
         if found is None or found.code != self.code:
             return None
         through = found.signs.through
-        ratio = f"the gradient at the first layer is {through:.1e} of the last layer's" if through is not None else "little gradient arrives below"
+        ratio = (
+            f"the gradient at the first layer is {through:.1e} of the last layer's"
+            if through is not None
+            else "little gradient arrives below"
+        )
         alike = f"; rows are alike before the head (cosine {found.signs.similarity:.4f})" if (found.signs.similarity or 0) > 0.99 else ""
         return self.found(
             f"through {found.signs.matrices} layers {ratio}{alike}; {found.in_words}",
-            control="ReLU or GELU in the place of sigmoid and tanh, He's (kaiming_normal_) start, and residual connections or normalisation",
+            control="ReLU or GELU in the place of sigmoid and tanh, He's start (kaiming_normal_), residual connections or normalisation",
             step=0,
             where=found.signs.gains[0][0] if found.signs.gains else None,
             evidence={**gains_in_numbers(found.signs), "cure": found.cure},

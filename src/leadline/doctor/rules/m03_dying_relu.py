@@ -13,7 +13,7 @@ from leadline.record.finding import Finding
 class DyingRelu(Rule):
     """Nearly all units of a layer give zero for every row of a batch, so no gradient passes through them.
 
-    What it sees: a layer whose units are all dead on a whole batch at the start; the run learns little; and with fresh biases and weights it
+    What it sees: a layer whose units are all dead on a whole batch at the start; the run learns little; with fresh biases and weights it
     goes further in forty steps than the whole run did.
     Why it hurts: a dead unit has no gradient and cannot come back (Lu et al. 2019).
     What to do: biases at zero, He's start, LeakyReLU or GELU; a lower learning rate where units die during training.

@@ -37,9 +37,9 @@ class SymmetricInit(Rule):
         first, more = found.names[0], len(found.names) - 1
         what = "zero" if found.zero else "equal in all rows"
         return self.found(
-            f"{first}{f' and {more} more' if more else ''} ({found.share:.0%} of the matrices' elements) is {what}, and every row gets the same gradient: its units stay "
-            f"alike for ever; {found.trial.in_words}",
-            control="initialise at random (PyTorch's own start, kaiming_normal_, xavier_uniform_); at most one of two adjoining layers may be zero",
+            f"{first}{f' and {more} more' if more else ''} ({found.share:.0%} of the matrices' elements) is {what}, and every row gets "
+            f"the same gradient: its units stay alike for ever; {found.trial.in_words}",
+            control="initialise at random (PyTorch's own start, kaiming_normal_, xavier_uniform_); of two adjoining layers one may be zero",
             severity="error" if better else "warning",
             confidence="confirmed" if better else "suspected",
             step=0,
@@ -62,6 +62,6 @@ class SymmetricInit(Rule):
 def _filled(zero: tuple[int, ...]) -> nn.Sequential:
     net = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 3))
     for place in zero:
-        nn.init.zeros_(net[place].weight)
-        nn.init.zeros_(net[place].bias)
+        for parameter in net[place].parameters():
+            nn.init.zeros_(parameter)
     return net

@@ -15,8 +15,8 @@ from leadline.record.finding import Finding
 class InitScale(Rule):
     """Some weights start many times wider or narrower than their fan-in calls for.
 
-    What it sees: a matrix more than three times outside the range of the usual starts (std * sqrt(fan_in) from 0.58 to 1.41); the run learns
-    little; and from a start that keeps the signal's size it goes further in forty steps than the whole run did.
+    What it sees: a matrix more than three times outside the range of the usual starts (std * sqrt(fan_in) from 0.58 to 1.41); the run
+    learns little; and from a start that keeps the signal's size it goes further in forty steps than the whole run did.
     Why it hurts: too large: the first answers are confidently wrong, units saturate, and steps are too small beside the weights. Too small:
     inputs and gradients fade away.
     What to do: PyTorch's own start, kaiming_normal_ for ReLU, xavier_uniform_ for tanh; a small last layer.

@@ -13,8 +13,8 @@ from leadline.record.finding import Finding
 class SaturatedActivations(Rule):
     """Nearly all values of a bounded activation lie at its ends, where it passes no gradient.
 
-    What it sees: at the start more than four in five values of a hidden layer lie within a hundredth of its ends; the run learns little; and
-    with twentieth weights before it the network goes further in forty steps than the whole run did.
+    What it sees: at the start more than four in five values of a hidden layer lie within a hundredth of its ends; the run learns little;
+    and with twentieth weights before it the network goes further in forty steps than the whole run did.
     Why it hurts: the slope at the ends is nearly zero, so the layers before learn nothing.
     What to do: smaller weights and biases before it, standardised inputs, normalisation, no steep factor inside.
     When it is wrong: gates that are open or closed on purpose; they learn, or no cure wins, and nothing is said.

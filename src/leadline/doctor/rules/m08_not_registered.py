@@ -32,8 +32,8 @@ class NotRegistered(Rule):
         first, more = hidden.names[0], len(hidden.names) - 1
         beside = f" and {more} more" if more else ""
         return self.found(
-            f"the loss depends on {first}{beside} ({hidden.share:.0%} of the weights in use), which model.parameters() does not give and no "
-            "optimizer holds: they stay at their random start, and a checkpoint would lose them",
+            f"the loss depends on {first}{beside} ({hidden.share:.0%} of the weights in use), which model.parameters() does not give and "
+            "no optimizer holds: they stay at their random start, and a checkpoint would lose them",
             control="keep the parts in nn.ModuleList, nn.ModuleDict or nn.Parameter, and build the optimizer after that",
             step=0,
             where=first,

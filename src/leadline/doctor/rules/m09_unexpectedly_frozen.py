@@ -13,8 +13,8 @@ from leadline.record.finding import Finding
 class UnexpectedlyFrozen(Rule):
     """requires_grad is off where learning was meant: at a new head, or at a body whose weights are still those of a random start.
 
-    What it sees: the last layer is frozen though those before it train; or most elements are frozen, and the frozen matrices have exactly the
-    spread of PyTorch's own random start, so no checkpoint was loaded. A replay with everything trainable is compared.
+    What it sees: the last layer is frozen though those before it train; or most elements are frozen, and the frozen matrices have exactly
+    the spread of PyTorch's own random start, so no checkpoint was loaded. A replay with everything trainable is compared.
     Why it hurts: a random head or body is no knowledge worth keeping; the rest must work around it.
     What to do: freeze the backbone before the new head is put in, load the checkpoint, or set requires_grad=True.
     When it is wrong: pre-trained bodies (their weights have another spread) and LoRA are frozen on purpose: silent.
@@ -38,16 +38,22 @@ class UnexpectedlyFrozen(Rule):
         what = (
             f"the last layer {found.head} is frozen (requires_grad=False) while the layers before it train"
             if found.head
-            else f"{found.share:.0%} of the network is frozen, and the frozen weights have the spread of an untouched random start: nothing was loaded"
+            else f"{found.share:.0%} of the network is frozen, and its weights have the spread of an untouched random start"
         )
         return self.found(
             f"{what}; {found.trial.in_words}",
-            control="set requires_grad=True for it, and give it to the optimizer" if found.head else "load the pre-trained weights before freezing, or unfreeze",
+            control="set requires_grad=True for it, and give it to the optimizer"
+            if found.head
+            else "load the pre-trained weights before freezing, or unfreeze",
             severity="error" if helps or found.head is not None else "warning",
             confidence="confirmed" if helps else "suspected",
             step=0,
             where=where,
-            evidence={"frozen_share": round(found.share, 4), "untouched_share": round(found.untrained, 4), "frozen": list(found.names[:20])},
+            evidence={
+                "frozen_share": round(found.share, 4),
+                "untouched_share": round(found.untrained, 4),
+                "frozen": list(found.names[:20]),
+            },
             probe=found.trial.to_dict(),
         )
 

@@ -14,7 +14,7 @@ from leadline.record.finding import Finding
 class FutureLeak(Rule):
     """A network that is trained to tell the next element can see that element among its inputs.
 
-    What it sees: the targets are the inputs shifted by one; on a copy in eval mode later inputs are exchanged, and outputs before them change.
+    What it sees: the targets are the inputs shifted by one; on a copy in eval mode later inputs are exchanged, and outputs before change.
     Why it hurts: the training loss falls by copying; when the future is not there (generation, real use) nothing was learnt.
     What to do: is_causal=True or a mask that hides every later place (torch.triu(ones, diagonal=1)); no bidirectional recurrence; padding
     of convolutions on the left only; no mean over all places.
@@ -30,9 +30,9 @@ class FutureLeak(Rule):
         if found.ahead is None or found.seen == 0:
             return None
         return self.found(
-            f"the targets are the inputs shifted by one, and outputs change with inputs up to {found.ahead} place{'s' if found.ahead > 1 else ''} later "
-            f"({found.seen:.0%} of the earlier places of {found.places} do): the network can copy the answer",
-            control="mask every later place: is_causal=True, or an upper-triangular mask with diagonal=1; no bidirectional layers, no mean over all places",
+            f"the targets are the inputs shifted by one, and outputs change with inputs up to {found.ahead} place(s) "
+            f"later ({found.seen:.0%} of the earlier places of {found.places} do): the network can copy the answer",
+            control="mask every later place: is_causal=True, or torch.triu(ones, diagonal=1); no bidirectional layers, no mean over places",
             step=0,
             evidence={"places": found.places, "earlier_places_changed": round(found.seen, 4), "strength": round(found.strength, 6)},
         )

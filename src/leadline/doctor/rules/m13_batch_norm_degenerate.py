@@ -52,10 +52,18 @@ class BatchNormDegenerate(Rule):
         return self.found(
             f"{why}: on the same training batches the loss is {found.train:.4g} in train mode and {found.eval:.4g} in eval mode "
             f"(with statistics averaged anew {found.fresh:.4g})",
-            control="momentum=0.1 (PyTorch's momentum is one minus TensorFlow's)" if lags else "a larger batch, or GroupNorm or LayerNorm for batch norm",
+            control="momentum=0.1 (PyTorch's momentum is one minus TensorFlow's)"
+            if lags
+            else "a larger batch, or GroupNorm or LayerNorm for batch norm",
             step=0,
             where=found.path,
-            evidence={"values_per_channel": found.values, "rows": found.rows, "train": found.train, "eval": found.eval, "fresh": found.fresh},
+            evidence={
+                "values_per_channel": found.values,
+                "rows": found.rows,
+                "train": found.train,
+                "eval": found.eval,
+                "fresh": found.fresh,
+            },
         )
 
     @classmethod

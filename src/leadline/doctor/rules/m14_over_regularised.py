@@ -16,8 +16,9 @@ from leadline.record.finding import Finding
 class OverRegularised(Rule):
     """Regularisation takes more than it gives: the training data itself is not learnt.
 
-    What it sees: dropout of nearly a half or more, or weights that enter the loss directly; the training loss stays near a constant answer's;
-    in eval mode recorded batches are answered badly; and a replay of a few steps without it, on other batches, goes further than the whole run.
+    What it sees: dropout of nearly a half or more, or weights that enter the loss directly; the training loss stays near a constant
+    answer's; in eval mode recorded batches are answered badly; and a replay of a few steps without it, on other batches, goes further than
+    the whole run.
     Why it hurts: with 95 % dropped, a step sees a twentieth of the network; a heavy penalty pulls every weight to zero.
     What to do: dropout of 0.1 to 0.5 (PyTorch's p is the share that is dropped), none on outputs; weight decay of 1e-4 to 1e-2 in AdamW.
     When it is wrong: dropout of a half that learns well is usual: silent where the loss in eval mode is good.
@@ -43,7 +44,9 @@ class OverRegularised(Rule):
         return self.found(
             f"{what} keeps the network from learning its own training data: in eval mode recorded batches stand at {found.now:.4g} after "
             f"{found.steps} steps; {found.trial.in_words} (eval mode, other batches)",
-            control="dropout of 0.1 to 0.5 (p is the share dropped), none on outputs" if found.kind == "dropout" else "a far smaller penalty, or AdamW's weight_decay=0.01",
+            control="dropout of 0.1 to 0.5 (p is the share dropped), none on outputs"
+            if found.kind == "dropout"
+            else "a far smaller penalty, or AdamW's weight_decay=0.01",
             step=0,
             where=found.where or None,
             evidence={"kind": found.kind, "p": found.rate, "eval_loss_now": found.now},

@@ -37,8 +37,8 @@ class TooSmall(Rule):
         if then.after > min(same.after, found.now) - 0.2 * level:
             return None
         return self.found(
-            f"{found.path} has {found.width} unit{'s' if found.width > 1 else ''}, and what follows must do with that; {found.in_words}; {found.trial.in_words}, "
-            f"and the run stands at {found.now:.4g}",
+            f"{found.path} has {found.width} unit{'s' if found.width > 1 else ''}, and what follows must do with that; {found.in_words}; "
+            f"{found.trial.in_words}, and the run stands at {found.now:.4g}",
             control="widen the layer: at least as many units as there are classes, better several times as many",
             step=0,
             where=found.path,

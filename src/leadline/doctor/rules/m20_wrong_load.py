@@ -30,8 +30,8 @@ class WrongLoad(Rule):
         if not found.expected or len(found.missing) < PART * found.expected or not found.unexpected:
             return None
         return self.found(
-            f"load_state_dict(strict=False) left {len(found.missing)} of {found.expected} tensors as they were: the checkpoint calls them otherwise "
-            f"(it has {found.unexpected[0]!r}, the network {found.missing[0]!r})",
+            f"load_state_dict(strict=False) left {len(found.missing)} of {found.expected} tensors as they were: the checkpoint "
+            f"calls them otherwise (it has {found.unexpected[0]!r}, the network {found.missing[0]!r})",
             control="rename the checkpoint's keys (strip a prefix such as 'module.'), and load with strict=True",
             step=found.step,
             where=found.missing[0],

@@ -1,4 +1,4 @@
-"""Which fault of start or signal flow keeps the network from learning: leads of the start, and the cure that beat the whole run in a few steps."""
+"""Which fault of start or signal flow keeps the network from learning: leads of the start, and the cure that beat the run."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ class Ailment:
         """What the cure did."""
         then, same = self.trial.with_control, self.trial.as_is
         return (
-            f"from the start with {self.cure} the loss of recorded batches goes {then.before:.4g} -> {then.after:.4g} in {then.steps} steps; "
-            f"without {same.before:.4g} -> {same.after:.4g}, and the whole run of {self.steps} steps stands at {self.now:.4g}"
+            f"from the start with {self.cure} the loss of recorded batches goes {then.before:.4g} -> {then.after:.4g} in {then.steps} "
+            f"steps; without {same.before:.4g} -> {same.after:.4g}, and the whole run of {self.steps} steps stands at {self.now:.4g}"
         )
 
 
@@ -47,7 +47,9 @@ def measure(scene: Scene) -> Ailment | None:
     """None where nothing looks wrong, or no cure helps. Raises NotExamined."""
     learning: Learning = Evidence(scene)["learning"]
     if learning.verdict in ("adversarial", "too early") and not _blown(learning):
-        raise NotExamined("too early to say whether it learns" if learning.verdict == "too early" else "another network trains against this one")
+        raise NotExamined(
+            "too early to say whether it learns" if learning.verdict == "too early" else "another network trains against this one"
+        )
     if not _is_poor(learning):
         return None
     signs: StartSigns = Evidence(scene)["start_signs"]
@@ -80,7 +82,13 @@ def _cures(signs: StartSigns, moment: Moment) -> list[tuple[str, str, Callable[[
         cures.append(("M06", f"{CALM:g} times the weights before the saturated layers", lambda twin: calm(twin, signs.feeding, CALM)))
     chain = len(signs.off_scale) >= 5
     if not signs.dead and (signs.off_scale or signs.explodes or signs.vanishes):
-        code = "M02" if signs.explodes and (chain or not signs.off_scale) else "M01" if signs.vanishes and (chain or not signs.off_scale) else "M05"
+        code = (
+            "M02"
+            if signs.explodes and (chain or not signs.off_scale)
+            else "M01"
+            if signs.vanishes and (chain or not signs.off_scale)
+            else "M05"
+        )
         cures.append((code, "a start that keeps the signal's size", fresh))
     if signs.vanishes:
         cures.append(("M01", "ReLU for sigmoid and tanh", lambda twin: _both(rectified(twin) > 0, twin, moment)))

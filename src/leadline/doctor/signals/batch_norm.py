@@ -37,7 +37,9 @@ class BatchNormState:
 
 def measure(scene: Scene) -> BatchNormState | None:
     """None where no batch norm trains, or nothing points at it. Raises NotReplayable."""
-    norms = [(path, m) for path, m in scene.lab.model.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]  # pyright: ignore[reportPrivateUsage]
+    norms = [
+        (path, m) for path, m in scene.lab.model.named_modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats
+    ]  # pyright: ignore[reportPrivateUsage]
     steps = len(scene.heard.steps)
     if not norms or steps < RIPE:
         return None
@@ -46,7 +48,14 @@ def measure(scene: Scene) -> BatchNormState | None:
     anatomy: Anatomy = Evidence(scene)["layers_start"]
     seen = {layer.path: layer.input for layer in anatomy.layers if layer.input is not None}
     modes = {path for path, module in norms if module.training}
-    few = min(((x.numel() // x.shape[1], x.shape[0], path) for path, _ in norms if (x := seen.get(path)) is not None and x.ndim > 1 and path in modes), default=None)
+    few = min(
+        (
+            (x.numel() // x.shape[1], x.shape[0], path)
+            for path, _ in norms
+            if (x := seen.get(path)) is not None and x.ndim > 1 and path in modes
+        ),
+        default=None,
+    )
     if not modes or (lag < LAGGING and (few is None or (few[0] > FEW and few[1] > 2))):
         return None
     values, rows, path = few or (0, 0, slow[0])

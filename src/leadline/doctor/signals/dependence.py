@@ -160,7 +160,7 @@ def _share(change_RX: Tensor) -> tuple[float, float]:
 def _ties_rows(found: StartPass, rows: int) -> bool:
     """An adjacency of the rows, among the inputs or the buffers, or a list of edges."""
     given = [leaf for call in found.calls for leaf in flatten((call.args, call.kwargs))[0] if isinstance(leaf, Tensor)]
-    held = [tensor for tensor in found.twin.model.buffers()]
+    held = list(found.twin.model.buffers())
     loose = [value for module in found.twin.model.modules() for value in vars(module).values() if isinstance(value, Tensor)]
     square = any(tensor.ndim >= 2 and tensor.shape[0] == tensor.shape[1] == rows for tensor in (*given, *held, *loose))
     edges = any(tensor.ndim == 2 and 2 in tensor.shape and not tensor.is_floating_point() and tensor.numel() > 2 * rows for tensor in given)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,7 +56,7 @@ def _unfrozen(twin: Any) -> None:
 
 def _frozen_head(anatomy: Anatomy, share: float) -> str | None:
     """The last layer with a matrix, where it is frozen and most of what comes before is not."""
-    layers = [layer for layer in anatomy.layers if isinstance(getattr(layer.module, "weight", None), Tensor) and layer.module.weight.ndim >= 2]  # type: ignore[union-attr]
+    layers = [layer for layer in anatomy.layers if _is_matrix(getattr(layer.module, "weight", None))]
     if len(layers) < 2 or share >= BODY:
         return None
     last: Any = layers[-1].module
@@ -65,7 +66,11 @@ def _frozen_head(anatomy: Anatomy, share: float) -> str | None:
     return layers[-1].path if used_once and not tied and not last.weight.requires_grad and random else None
 
 
-def _untrained(model: nn.Module, frozen: dict[str, Tensor]) -> float:
+def _is_matrix(weight: Any) -> bool:
+    return isinstance(weight, Tensor) and weight.ndim >= 2
+
+
+def _untrained(model: nn.Module, frozen: Mapping[str, Tensor]) -> float:
     """Share of the frozen matrices whose values are spread as PyTorch's default start spreads them: evenly up to a bound by the fan-in.
 
     Training leaves no such spread: a uniform distribution has kurtosis 1.8 and ends at its bound, at sqrt(3) standard deviations.
@@ -84,7 +89,11 @@ def _is_uniform(weight: Tensor) -> bool:
     kurtosis = float(((values - values.mean()) / spread).pow(4).mean())
     tolerance = 4 * math.sqrt(0.65 / len(values)) + 0.02  # four standard errors of a uniform sample's kurtosis
     fan_in = weight[0].numel()
-    known = any(abs(bound * math.sqrt(fan) / factor - 1) < 0.1 for fan in (fan_in, fan_in + weight.shape[0]) for factor in (1.0, math.sqrt(3), math.sqrt(6)))
+    known = any(
+        abs(bound * math.sqrt(fan) / factor - 1) < 0.1
+        for fan in (fan_in, fan_in + weight.shape[0])
+        for factor in (1.0, math.sqrt(3), math.sqrt(6))
+    )
     return abs(kurtosis - 1.8) < tolerance and known
 
 
@@ -99,5 +108,3 @@ def _is_normal(weight: Tensor) -> bool:
     known = (math.sqrt(2 / fan_in), math.sqrt(1 / fan_in), math.sqrt(2 / (fan_in + weight.shape[0])), 0.02, 1.0)
     close = any(abs(spread / each - 1) < 3 / math.sqrt(2 * count) for each in known)
     return close and abs(kurtosis - 3) < 4 * math.sqrt(24 / count) and abs(float(values.mean())) < 4 * spread / math.sqrt(count)
-
-

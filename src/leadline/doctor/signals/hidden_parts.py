@@ -20,7 +20,7 @@ REGISTERED = ("_parameters", "_buffers", "_modules")
 
 @dataclass(frozen=True)
 class HiddenParts:
-    """names: places ("layers[0].weight") of what takes part in the loss, is in no optimizer, and is not registered. share: of all weights."""
+    """names: places ("layers[0].weight") of what the loss hangs on, in no optimizer and not registered. share: of all weights."""
 
     names: tuple[str, ...]
     share: float
@@ -33,7 +33,7 @@ def measure(scene: Scene) -> HiddenParts:
     found: StartPass = Evidence(scene)["start_pass"]
     known = {id(tensor) for tensor in found.twin.places.tensors}
     elsewhere = {id(p) for other in scene.heard.strangers.values() for group in other["optimizer"].param_groups for p in group["params"]}
-    originals = {name: tensor for name, tensor in unregistered(scene.lab.model)}
+    originals = dict(unregistered(scene.lab.model))
     used = {id(leaf) for leaf in found.leaves}
     names = {
         name: tensor

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from leadline.doctor.anatomy import Anatomy
 from leadline.doctor.evidence import Evidence, NotExamined, Scene
@@ -23,7 +25,7 @@ STEPS = 60  # of the replay with activations put in
 
 @dataclass(frozen=True)
 class LinearNet:
-    """is_linear: no operation between its matrices bends (norms may stand there). checked: f(a + b) - f(a) - f(b) + f(0) as a share of f's size.
+    """is_linear: no operation between its matrices bends (norms may stand there). checked: f(a + b) - f(a) - f(b) + f(0) against f's size.
 
     pair: two layers in a row whose middle is no bottleneck, so that the second adds nothing. trial: with ReLU after each hidden layer.
     """
@@ -41,8 +43,8 @@ def measure(scene: Scene) -> LinearNet:
     silent = LinearNet(False, found.norms, None, None, None)
     if found.inside or not found.depth or not found.calls:
         return silent
-    layers = [layer for layer in _matrices(Evidence(scene)["layers_start"])]
-    pair = next((two for two in zip(layers, layers[1:], strict=False) if _adds_nothing(*two)), None)
+    layers = list(_matrices(Evidence(scene)["layers_start"]))
+    pair = next((two for two in itertools.pairwise(layers) if _adds_nothing(*two)), None)
     if pair is None:
         return silent
     checked = None if found.norms else _curvature(found, found.calls[0])
@@ -87,7 +89,7 @@ def _curvature(found: StartPass, call: Asked) -> float | None:
 
     def answer(x: Tensor) -> Tensor:
         torch.manual_seed(0)
-        args, kwargs = torch.utils._pytree.tree_unflatten([*leaves[:place], x, *leaves[place + 1 :]], spec)  # pyright: ignore[reportPrivateUsage]
+        args, kwargs = pytree.tree_unflatten([*leaves[:place], x, *leaves[place + 1 :]], spec)
         with torch.no_grad():
             made = module(*args, **kwargs)
         return torch.cat([leaf.double().flatten() for leaf in flatten(made)[0] if isinstance(leaf, Tensor) and leaf.is_floating_point()])

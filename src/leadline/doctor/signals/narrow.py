@@ -69,7 +69,12 @@ def _narrowest(anatomy: Anatomy) -> tuple[str, str, int] | None:
         first: Any = one.module
         second: Any = two.module
         fits = first.out_features == second.in_features and first.weight.requires_grad
-        if fits and first.out_features <= NARROW and first.in_features >= 4 * first.out_features and second.out_features > first.out_features:
+        if (
+            fits
+            and first.out_features <= NARROW
+            and first.in_features >= 4 * first.out_features
+            and second.out_features > first.out_features
+        ):
             found.append((first.out_features, one.path, two.path))
     return (min(found)[1], min(found)[2], min(found)[0]) if found else None
 
@@ -117,4 +122,7 @@ def _reconstructs(scene: Scene) -> bool:
     """Whether the target is the input: then a narrow code is the point."""
     call = scene.last.loss
     target = call.target if call is not None else None
-    return target is not None and any(each.numel() == target.numel() and each.is_floating_point() and torch.equal(each.flatten(), target.flatten().to(each.dtype)) for each in scene.last.inputs)
+    return target is not None and any(
+        each.numel() == target.numel() and each.is_floating_point() and torch.equal(each.flatten(), target.flatten().to(each.dtype))
+        for each in scene.last.inputs
+    )

@@ -19,7 +19,16 @@ from leadline.doctor.twin import Twin
 STEPS = 60
 RIPE = 40  # steps before which a run may be slow for many reasons
 STRONG = 0.45  # a dropout from which on it is worth a look; half is usual in old nets
-LOSSES = ("cross_entropy", "nll_loss", "mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")
+LOSSES = (
+    "cross_entropy",
+    "nll_loss",
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+)
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,10 @@ def _data_part(moment: Moment) -> Moment:
 
 def _penalised(script: Script) -> bool:
     """Whether weights themselves enter the loss, beside what the network makes of them."""
-    return any(entry.kind == "op" and entry.name in ("pow", "norm", "square", "abs", "mul", "vector_norm", "__pow__") and marks_of(entry, Weight) for entry in script.entries)
+    return any(
+        entry.kind == "op" and entry.name in ("pow", "norm", "square", "abs", "mul", "vector_norm", "__pow__") and marks_of(entry, Weight)
+        for entry in script.entries
+    )
 
 
 def _without_penalty(entry: Entry, args: Any, kwargs: Any) -> tuple[Any, Any]:
@@ -99,5 +111,3 @@ def _without_penalty(entry: Entry, args: Any, kwargs: Any) -> tuple[Any, Any]:
     if entry.kind != "op" or not marks_of(entry, Weight):
         return args, kwargs
     return tuple(arg.detach() if isinstance(arg, nn.Parameter) else arg for arg in args), kwargs
-
-

@@ -1,4 +1,4 @@
-"""The first recorded step done again on a copy of the start with its graph open: what was asked of the network, and what the loss hangs on."""
+"""The first recorded step done again on a copy of the start with its graph open: what the network was asked, what the loss hangs on."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ CARRYING = {"TBackward0", "TransposeBackward0", "ViewBackward0", "UnsafeViewBack
             "ExpandBackward0", "SliceBackward0", "SelectBackward0", "SqueezeBackward0", "SqueezeBackward1", "UnsqueezeBackward0",
             "CloneBackward0", "SplitBackward0", "SplitWithSizesBackward0", "UnbindBackward0", "ChunkBackward0", "ToCopyBackward0",
             "AsStridedBackward0", "ContiguousBackward0", "MTBackward0", "UnsafeSplitBackward0", "AliasBackward0"}  # fmt: skip
-LINEAR = CARRYING | {"AddBackward0", "SubBackward0", "RsubBackward1", "NegBackward0", "CatBackward0", "StackBackward0", "MeanBackward0", "MeanBackward1",
+LINEAR = CARRYING | {"AddBackward0", "SubBackward0", "RsubBackward1", "NegBackward0", "CatBackward0", "StackBackward0", "MeanBackward0",
+                     "MeanBackward1",
                      "SumBackward0", "SumBackward1", "NativeDropoutBackward0", "AvgPool2DBackward0", "AvgPool1DBackward0",
                      "AdaptiveAvgPool2DBackward0", "ConstantPadNdBackward0", "UpsampleNearest2DBackward0", "UpsampleBilinear2DBackward0",
                      "UpsampleNearest1DBackward0", "EmbeddingBackward0", "AccumulateGrad", "IndexBackward0", "IndexSelectBackward0",
@@ -137,7 +138,7 @@ def _kind(node: Any) -> str:
 
 
 def _factors(node: Any) -> list[Any]:
-    return [child for child in _signal_children(node)]
+    return list(_signal_children(node))
 
 
 def _signal_children(node: Any) -> list[Any]:

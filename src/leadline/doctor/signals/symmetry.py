@@ -17,7 +17,7 @@ STEPS = 40  # of the replay with another start
 
 @dataclass(frozen=True)
 class Symmetry:
-    """names: matrices whose rows are equal and whose gradient's rows are equal. zero: those that are all zero. trial: with a random start."""
+    """names: matrices whose rows are equal and whose gradient's rows are equal. zero: those that are all zero. trial: a random start."""
 
     names: tuple[str, ...]
     zero: tuple[str, ...]
