@@ -66,8 +66,10 @@ class OpenRun:
         return Run.open(self.folder).read(name)
 
 
-def train(target: Any, /, *, out: str | Path | None = None, device: str = "auto", quiet: bool = False, **settings: Any) -> OpenRun:
-    """Train one run and return it.
+def train(
+    target: Any, /, *, out: str | Path | None = None, device: str = "auto", quiet: bool = False, heal: bool = False, **settings: Any
+) -> OpenRun:
+    """Train one run and return it. heal: let the doctor apply its own controls, three times at most.
 
     target: a path, a set name, a recipe (file, dict or Recipe), a DataFrame (with target="column"), arrays (X, y), or a torch Dataset.
     settings: recipe fields, short (model=, epochs=, batch_size=, lr=, target=) or whole blocks (train={"seed": 1}, data={...}).
@@ -79,6 +81,7 @@ def train(target: Any, /, *, out: str | Path | None = None, device: str = "auto"
         device=device,
         command=f"leadline.train({_shown(target)})",
         say=_quiet if quiet else _say,
+        heal=heal,
     )
     return OpenRun(folder)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +82,17 @@ def set_up(prepared: Prepared, *, folder: Path | None, world: World, say: Callab
         processes=world.size,
     )
     say(f"data: {store.kind} ({store.reason})")
+    return assemble(prepared, store, world=world)
+
+
+def changed(rig: Rig, recipe: Recipe) -> Rig:
+    """The same data under other settings of `train` or `model`: batches, network, optimizers and schedule are made anew."""
+    return assemble(replace(rig.prepared, recipe=recipe), rig.store, world=rig.world)
+
+
+def assemble(prepared: Prepared, store: Store, *, world: World) -> Rig:
+    """All but the stored data."""
+    recipe, device = prepared.recipe, torch.device(prepared.device)
     batch_size = _number(recipe.train.batch_size)
     batches = training_batches(prepared, recipe, store, rows=prepared.split.train, batch_size=batch_size, world=world)
     model = _network(prepared, recipe, device)

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,40 +15,43 @@ import torch
 from PIL import Image
 
 from leadline import recipe as recipes
-from leadline.base.errors import Blocked, InputError, Stopped
+from leadline.base.errors import InputError, Stopped
 from leadline.data.preview import preview
 from leadline.data.sides import write as write_split
 from leadline.flow.conclude import conclude
-from leadline.flow.preflight import Preflight, preflight
+from leadline.flow.course import Course, checked, trained
+from leadline.flow.heal import Healer
+from leadline.flow.preflight import preflight
 from leadline.flow.prepare import Prepared, prepare
 from leadline.flow.setup import Rig, set_up
-from leadline.flow.watching import watched
 from leadline.models.summary import summary
 from leadline.recipe import Recipe
 from leadline.record.environment import versions
 from leadline.record.fingerprint import differences, fingerprint, refuse_change
 from leadline.record.run import Run, Status
-from leadline.record.sink import Feed
 from leadline.report.plots import plot_schedule
 from leadline.training.checkpoint import Checkpoints, Saved
 from leadline.training.distributed import World, plain_words, start
-from leadline.training.loop import Fitted, agree, fit
+from leadline.training.loop import agree
 from leadline.training.signals import StopFlag
 from leadline.training.threads import threads_kept
-from leadline.training.watchers import Epoch
 
 Say = Callable[[str], None]
 
 
-def train(recipe: Recipe, *, out: Path | None = None, device: str = "auto", command: str, say: Say) -> Path:
-    """Train one run from a recipe and return its folder.
+def train(recipe: Recipe, *, out: Path | None = None, device: str = "auto", command: str, say: Say, heal: bool = False) -> Path:
+    """Train one run from a recipe and return its folder. heal: let the doctor apply its controls (heal.json tells).
 
     Raises InputError before the folder exists, Blocked when a check says no, Stopped when a signal came (the state is saved), and
     LeadlineError when training failed; in each of these the folder says what happened.
     """
     prepared = prepare(recipe, device=device)
     with joined(prepared) as world:
+        if heal and world.size > 1:
+            raise InputError("LL030", "--heal and several processes: a run is healed by one process alone", help="leave one of them out")
         run = _begin(prepared, out=out, command=command) if world.is_main else None
+        if run is not None and heal:
+            run.update(heal=True)
         return _carry_out(prepared, run, world=world, say=say if world.is_main else _nothing)
 
 
@@ -119,9 +123,10 @@ def _carry_out(prepared: Prepared, run: Run | None, *, world: World, say: Say, r
             if run is not None:
                 _write_start(run, rig, tell=_nothing if resumed else tell, allow_change=allow_change)  # told once
             saved = _saved(checkpoints, run, world, tell=tell) if resumed else None
+            course = Course(run, checkpoints, stop, tell, opened, partial(_write_changed, run), _healer(run, tell))
             if saved is None:
-                _checked(rig, run, tell=tell)
-        fitted = _fit(rig, run, checkpoints=checkpoints, saved=saved, stop=stop, tell=tell)
+                rig = checked(rig, course)
+        rig, fitted = trained(rig, course, saved)
         with stop.at_once():
             if run is not None:
                 conclude(rig, run, fitted, say=tell)
@@ -143,49 +148,15 @@ def _saved(checkpoints: Checkpoints, run: Run | None, world: World, *, tell: Say
     return saved
 
 
-def _fit(rig: Rig, run: Run | None, *, checkpoints: Checkpoints, saved: Saved | None, stop: Callable[[], bool], tell: Say) -> Fitted:
-    """The training itself, with the doctor around it."""
-    feed = Feed(run.folder, "tensorboard") if run else None
-    names = rig.prepared.examples.names
+def _healer(run: Run | None, tell: Say) -> Healer | None:
+    """For a run that was begun with --heal, also when it is taken up again."""
+    return Healer(run, tell) if run is not None and run.read("run.json").get("heal") else None
 
-    def on_epoch(epoch: Epoch) -> None:
-        tell(epoch_line(epoch, rig))
-        if feed is not None:
-            feed.send()
 
-    start = saved.step if saved else 0
-    try:
-        with watched(rig, run, start=start, tell=tell, act=None) as ward:
-
-            def on_event(event: dict[str, Any]) -> None:
-                if event["kind"] == "nonfinite" and ward is not None:
-                    ward.nonfinite(event)
-                if not event.get("stops"):  # else the error says it
-                    tell(f"event: {event}")
-
-            return fit(
-                rig.model,
-                rig.prepared.task,
-                rig.batches,
-                rig.recipe.train,
-                optimizers=rig.optimizers,
-                schedule=rig.schedule,
-                precision=rig.precision,
-                device=rig.device,
-                journal=run.journal if run else None,  # type: ignore[arg-type]  # other ranks write nothing
-                checkpoints=checkpoints,
-                validate=rig.validate if len(rig.prepared.split.val) else None,
-                stop=stop,
-                on_epoch=on_epoch,
-                on_event=on_event,
-                unfreeze=rig.unfreeze if rig.recipe.model.unfreeze_every else None,
-                name_of=lambda index: str(names[index]),
-                world=rig.world,
-                state=saved,
-            )
-    finally:
-        if feed is not None:
-            feed.close()
+def _write_changed(run: Run | None, rig: Rig) -> None:
+    """The start of a course under a changed recipe; the change is recorded in run.json."""
+    assert run is not None
+    _write_start(run, rig, tell=_nothing, allow_change=True)
 
 
 def _write_start(run: Run, rig: Rig, *, tell: Say, allow_change: bool) -> None:
@@ -244,28 +215,6 @@ def _fingerprint(run: Run, rig: Rig, *, allow_change: bool) -> dict[str, Any]:
     return now
 
 
-def _checked(rig: Rig, run: Run | None, *, tell: Say) -> None:
-    """Ask the preflight's questions, on the process that writes; a blocking no stops all processes."""
-    blocks = 0.0
-    asked: Preflight | None = None
-    if run is not None:
-        asked = preflight(rig, schedule_plot=run.path("plots", "schedule.png"), say=tell)
-        run.write("checks.json", asked.to_dict())
-        run.write("findings.json", [finding.to_dict() for finding in asked.findings])
-        blocks = float(asked.blocks)
-    (told,) = rig.world.told([blocks])
-    if told:
-        what = asked.findings[0].explanation if asked and asked.findings else "see the first process"
-        raise Blocked("LL033", f"the preflight found a blocking problem: {what}", where=str(run.folder if run else ""), help=_way_on(asked))
-
-
-def _way_on(asked: Preflight | None) -> str | None:
-    if asked is None or not asked.findings:
-        return None
-    first = asked.findings[0]
-    return f"{first.control.text}; or accept it:  check.ignore={{{first.code}: reason}}"
-
-
 @contextmanager
 def _recorded(run: Run | None, world: World, *, resumed: bool) -> Iterator[Path]:
     """Within: the run. After: its status says how it ended, and its lock is free. A refusal to go on leaves the status as it was."""
@@ -318,21 +267,6 @@ def _teller(run: Run | None, say: Say) -> Say:
             run.log(text)
 
     return tell
-
-
-def epoch_line(epoch: Epoch, rig: Rig) -> str:
-    """One plain line per epoch."""
-    first = rig.prepared.task.metrics[0]
-    parts = [f"epoch {epoch.number}/{epoch.of}"]
-    if epoch.train_loss is not None:
-        parts.append(f"loss {epoch.train_loss:.4g}")
-    for name in ("loss", first):
-        if name in epoch.scores:
-            parts.append(
-                f"val {name} {epoch.scores[name]:.4g}" if abs(epoch.scores[name]) < 1e4 else f"val {name} {epoch.scores[name]:,.0f}"
-            )
-    parts += [f"lr {epoch.lr:.2g}", f"{epoch.seconds:.1f} s"]
-    return "  ".join(parts) + ("  best" if epoch.is_best else "")
 
 
 def _precision_words(rig: Rig) -> str:

@@ -83,6 +83,17 @@ class Checkpoints:
         """The newest that was saved as the best and verifies; None when none was. Raises LL038 when those that stand are all damaged."""
         return self._first([path for path in standing(self.folder) if _has(path, "best")])
 
+    def before(self, step: int) -> Saved | None:
+        """The newest that verifies of those saved before step number `step` was made; None when there is none."""
+        return self._first([path for path in standing(self.folder) if is_sound(path) and read_manifest(path).step < step])
+
+    def forget(self, *, after: int) -> None:
+        """Remove ours that were saved after step `after`: the run goes another way from there."""
+        for path in standing(self.folder) if self.folder.is_dir() else ():
+            if is_sound(path) and read_manifest(path).step > after:
+                _remove(path)
+        self.tidy()
+
     def tidy(self) -> None:
         """Clear what a killed save or rotation left, and point `last` and `best` where they belong.
 

@@ -81,12 +81,13 @@ def fit(
     name_of: Callable[[int], str] = str,
     world: World = ALONE,
     state: Saved | None = None,
+    leave_out: frozenset[int] = frozenset(),
 ) -> Fitted:
     """Train `model` in place and leave the best weights in it (averaged ones under EMA; without validation or checkpoints, the last).
 
     settings: no "auto" left. optimizers: of the model, or by the part that a loss names. schedule: the rate of every step. validate: scores
     of the model as it stands (averaged weights are swapped in). stop, on_epoch, on_event, unfreeze, name_of: see `Watchers`. state: the
-    checkpoint to go on from; the journal is cut back to it.
+    checkpoint to go on from; the journal is cut back to it. leave_out: numbers of steps that are counted and not made.
 
     Raises Stopped LL037 (state saved), LeadlineError LL031 (not finite), LL032 (memory), LL008 (disk), InputError LL012, LL022, LL030.
     """
@@ -114,6 +115,7 @@ def fit(
         checkpoints=checkpoints,
         validate=validate,
         watchers=Watchers(stop, on_epoch, on_event, unfreeze, name_of),
+        leave_out=leave_out,
     )
     with compile_errors(settings), precision.matmuls():
         return training.run()
@@ -136,8 +138,10 @@ class Training:
         checkpoints: Checkpoints | None,
         validate: Validate | None,
         watchers: Watchers,
+        leave_out: frozenset[int] = frozenset(),
     ) -> None:
         """schedule: the rate of every step. moving, place: what training changes, and where it stands."""
+        self.leave_out = leave_out
         model, world = moving.model, moving.world
         self.task, self.batches, self.schedule = task, batches, schedule
         self.moving, self.place, self.journal, self.validate, self.watchers = moving, place, journal, validate, watchers
@@ -206,6 +210,10 @@ class Training:
         """One step and its row; whether all processes now stop, and whether they save."""
         place, alone = self.place, self.moving.world.size == 1
         step = place.step + 1
+        if step in self.leave_out:
+            place.step, place.position = step, place.position + 1
+            self.accidents.tell({"kind": "left_out", "step": step})
+            return self._wishes()
         tell("on_batch", self.batches, (*batch.inputs, batch.target))
         lr = self.schedule[place.step] * self.moving.plateau.factor
         for optimizers in self.moving.optimizers.values():
