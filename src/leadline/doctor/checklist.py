@@ -22,4 +22,6 @@ def _answer(evidence: Evidence, signal: str) -> Answer:
         value: Any = evidence[signal]
     except NotExamined as reason:
         return Answer("not examined", {"in_words": str(reason)})
+    except Exception as error:  # noqa: BLE001 - a measurement that breaks answers nothing, and says so
+        return Answer("not examined", {"in_words": f"the measurement failed: {type(error).__name__}: {error}"})
     return Answer(value.answer, {"in_words": value.in_words, **value.to_dict()})

@@ -92,7 +92,11 @@ def _trivial(scene: Scene) -> float | None:
         return None
     if pair.reduction != "mean" or pair.targets.numel() < 2 or pair.options.get("weight") is not None:
         return None
-    targets = torch.cat([t.loss.target.flatten().cpu() for t in scene.moments if t.loss is not None and t.loss.target is not None and t.loss.name == pair.loss])  # fmt: skip
+    calls = [moment.loss for moment in scene.moments]
+    heard = [call.target.flatten().cpu() for call in calls if call is not None and call.target is not None and call.name == pair.loss]
+    if not heard:
+        return None
+    targets = torch.cat(heard)
     if pair.loss == "cross_entropy" and not targets.is_floating_point():
         return label_entropy(targets, int(pair.options.get("ignore_index", -100)))
     if pair.loss == "mse_loss":
