@@ -14,11 +14,15 @@ from leadline.record.files import write_atomic
 from leadline.report.folder import RunFolder, read_run
 from leadline.report.sections.classes import class_names, matrix_of
 from leadline.report.sections.curves import Points, clipped, drawn, planned, points, thinned
+from leadline.report.sections.healing import healed
 from leadline.report.sections.values import pairs_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+SHORT = 0.2  # of the last course: a first one shorter than that needs a logarithmic axis to be seen
+WIDE = 20  # times the median: beyond that the rest of a curve lies on the floor of its plot
+MARKS = ("#c0392b", "#c8590b", "#8a4fb0", "#a8801a")
 ONE, TWO, THREE, SOFT = "#1f6fb2", "#c8590b", "#1a7f5a", "#8a8f98"
 # Points of the stored plan: a schedule has few corners, and the page draws it at this fineness.
 PLAN_POINTS = 600
@@ -40,6 +44,8 @@ def write_plots(folder: Path | str) -> list[Path]:
     """Draw every plot the run folder has numbers for, into plots/; what has none is left out. Returns the files written."""
     run = read_run(folder)
     drawings: dict[str, Callable[[Axes], None] | None] = {
+        "findings": _findings_of(run),
+        "heal": _heal_of(run),
         "loss": _loss_of(run),
         "schedule": _schedule_of(run),
         "gradients": _gradients_of(run),
@@ -102,6 +108,46 @@ def _loss_of(run: RunFolder) -> Callable[[Axes], None] | None:
         finish(axes, "Loss", "loss")
 
     return draw if train or val else None
+
+
+def _findings_of(run: RunFolder) -> Callable[[Axes], None] | None:
+    """The training loss with the step of each finding marked: the evidence at a glance."""
+    train = points(run, "loss", split="train")
+    marked = [entry for entry in run.findings or [] if isinstance(entry.get("step"), int) and entry.get("severity") != "note"]
+
+    def draw(axes: Axes) -> None:
+        draw_line(axes, train, label="training loss", colour=ONE)
+        for place, entry in enumerate(marked):
+            label = f"{entry.get('code')} {str(entry.get('cause')).replace('_', ' ')}, step {entry['step']:,}"
+            axes.axvline(entry["step"], color=MARKS[place % len(MARKS)], ls="--", lw=1.4, label=label)
+        _log_where_wide(axes, [y for _, y in train])
+        finish(axes, "What the doctor found, and when", "loss")
+
+    return draw if train and marked else None
+
+
+def _heal_of(run: RunFolder) -> Callable[[Axes], None] | None:
+    """The loss of each course of a healed run: as it was, and after each control."""
+    courses = healed(run)
+
+    def draw(axes: Axes) -> None:
+        for place, (label, line) in enumerate(courses):
+            colour = MARKS[place % len(MARKS)] if place + 1 < len(courses) else ONE
+            draw_line(axes, line, label=label.replace("$", r"\$"), colour=colour)
+            if place + 1 < len(courses):
+                axes.plot(*line[-1], "X", color=colour, ms=9, label=f"stopped by the doctor at step {line[-1][0]:,}")
+        if len(courses[0][1]) < SHORT * len(courses[-1][1]):
+            axes.set_xscale("log")
+        _log_where_wide(axes, [y for _, line in courses for _, y in line])
+        finish(axes, "Before and after the doctor's control", "training loss")
+
+    return draw if len(courses) > 1 else None
+
+
+def _log_where_wide(axes: Axes, values: Sequence[float]) -> None:
+    """A logarithmic axis where a straight one would show the highest curve only."""
+    if values and min(values) > 0 and max(values) > WIDE * float(np.median(values)):
+        axes.set_yscale("log")
 
 
 def _schedule(axes: Axes, plan: Points, *, used: Points) -> None:

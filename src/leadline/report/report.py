@@ -8,7 +8,7 @@ from typing import Any
 
 from leadline.record.files import write_atomic
 from leadline.report.folder import RunFolder, read_run
-from leadline.report.sections import answer, checks, classes, curves, data, examples, settings, values
+from leadline.report.sections import answer, checks, classes, curves, data, examples, healing, settings, values
 
 HERE = Path(__file__).parent
 # The promise is 2 MB; the rest of the page is under 400 KB, and pictures get what is left, with some room.
@@ -48,6 +48,8 @@ def contents(run: RunFolder, picture_budget: int = PICTURE_BUDGET) -> dict[str, 
         "answer": answer.view(run),
         "checks": checks.view(run),
         "findings": checks.findings(run),
+        "healing": healing.view(run),
+        "evidence": _plots(run.folder, ("findings", "heal")),
         "curves": curves.view(run),
         "classes": classes.view(run),
         "values": values.view(run),
@@ -58,7 +60,7 @@ def contents(run: RunFolder, picture_budget: int = PICTURE_BUDGET) -> dict[str, 
         "layers": settings.layers(run),
         "recipe": settings.recipe(run),
         "environment": settings.environment(run),
-        "plots": _plots(run.folder),
+        "plots": _plots(run.folder, ("loss", "schedule", "gradients")),
         "assets": {
             name: (HERE / "assets" / name).read_text(encoding="utf-8")
             for name in ("style.css", "charts.js", "uPlot.iife.min.js", "uPlot.min.css")
@@ -66,10 +68,10 @@ def contents(run: RunFolder, picture_budget: int = PICTURE_BUDGET) -> dict[str, 
     }
 
 
-def _plots(folder: Path) -> list[tuple[str, str]]:
-    """(name, data address) of the drawn curves, for readers without scripts; none that would make the page too large."""
+def _plots(folder: Path, names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """(name, data address) of drawn plots; none that would make the page too large."""
     found, left = [], PLOT_BUDGET
-    for name in ("loss", "schedule", "gradients"):
+    for name in names:
         try:
             address = f"data:image/png;base64,{base64.b64encode((folder / 'plots' / f'{name}.png').read_bytes()).decode()}"
         except OSError:
