@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import nn
 
 from leadline.doctor.bench import Bench, blobs, classifier, loader, watched
