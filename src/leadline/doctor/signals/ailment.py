@@ -7,9 +7,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+from torch import Tensor
+
 from leadline.doctor.evidence import Evidence, NotExamined, Scene
 from leadline.doctor.lab import Curve, Trial
 from leadline.doctor.moment import Moment
+from leadline.doctor.signals.dependence import ties_rows
 from leadline.doctor.signals.learning import Learning
 from leadline.doctor.signals.start_signs import StartSigns
 from leadline.doctor.surgery import add_skips, calm, rectified, unit_scale
@@ -24,7 +28,7 @@ CALM = 0.05  # a pre-activation of 20 becomes 1
 
 @dataclass(frozen=True)
 class Ailment:
-    """code: M01, M02, M03, M05 or M06. trial: the cure beside none, from the start. now: the loss of the run on the batches judged."""
+    """code: M01, M02, M03, M05, M06 or M19. trial: the cure beside none, from the start. now: the loss of the run on the batches judged."""
 
     code: str
     trial: Trial
@@ -54,9 +58,17 @@ def measure(scene: Scene) -> Ailment | None:
         return None
     signs: StartSigns = Evidence(scene)["start_signs"]
     cures = _cures(signs, scene.first)
+    if signs.vanishes and _is_graph(scene):
+        cures.insert(0, ("M19", "nine tenths of each node its own and a tenth its neighbours'", lambda twin: _own(twin, scene.first)))
     if not cures or len(scene.moments) < 2:
         return None
     return _best(scene, learning, signs, cures)
+
+
+def _is_graph(scene: Scene) -> bool:
+    """Whether an adjacency ties the rows of the network's input together."""
+    moment = scene.first
+    return bool(moment.inputs) and moment.inputs[0].ndim > 0 and ties_rows(Evidence(scene)["start_pass"], moment.inputs[0].shape[0])
 
 
 def _blown(learning: Learning) -> bool:
@@ -82,18 +94,35 @@ def _cures(signs: StartSigns, moment: Moment) -> list[tuple[str, str, Callable[[
         cures.append(("M06", f"{CALM:g} times the weights before the saturated layers", lambda twin: calm(twin, signs.feeding, CALM)))
     chain = len(signs.off_scale) >= 5
     if not signs.dead and (signs.off_scale or signs.explodes or signs.vanishes):
-        code = (
-            "M02"
-            if signs.explodes and (chain or not signs.off_scale)
-            else "M01"
-            if signs.vanishes and (chain or not signs.off_scale)
-            else "M05"
-        )
+        code = _flow(signs, chain=chain or not signs.off_scale)
         cures.append((code, "a start that keeps the signal's size", fresh))
     if signs.vanishes:
         cures.append(("M01", "ReLU for sigmoid and tanh", lambda twin: _both(rectified(twin) > 0, twin, moment)))
-        cures.append(("M01", "a skip around each layer", lambda twin: _both(add_skips(twin) > 0, twin, moment)))
+        cures.append(("M01", "a skip around each layer", lambda twin: _skips(twin, moment)))
     return cures
+
+
+def _skips(twin: Twin, moment: Moment) -> None:
+    _both(add_skips(twin) > 0, twin, moment)
+
+
+def _flow(signs: StartSigns, *, chain: bool) -> str:
+    """Growth or loss along a chain; else a matter of single scales."""
+    if signs.recurrent or (signs.explodes and chain):
+        return "M02"
+    return "M01" if signs.vanishes and chain else "M05"
+
+
+def _own(twin: Twin, moment: Moment) -> None:
+    """Adjacencies that the network holds leave each node mostly as it is; skips as well, for the depth alone would hide the effect."""
+    rows = moment.inputs[0].shape[0]
+    for module in twin.model.modules():
+        for held in (*module.buffers(recurse=False), *(v for v in vars(module).values() if isinstance(v, Tensor))):
+            if held.shape == (rows, rows) and held.is_floating_point() and not held.is_sparse:
+                with torch.no_grad():
+                    held.copy_(0.1 * held + 0.9 * torch.eye(rows, dtype=held.dtype, device=held.device))
+    add_skips(twin)
+    unit_scale(twin, moment)
 
 
 def _both(changed: bool, twin: Twin, moment: Moment) -> None:

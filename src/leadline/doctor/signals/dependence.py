@@ -51,7 +51,7 @@ def measure(scene: Scene) -> Dependence:
     if not known:
         raise NotExamined("rows of the network's inputs and outputs cannot be matched")
     mixed, strength = max(known)
-    graph = _ties_rows(found, rows)
+    graph = ties_rows(found, rows)
     return Dependence(rows, mixed, strength, _drawn(scene), sure, _runs_over_rows(found.twin, rows), graph)
 
 
@@ -157,7 +157,7 @@ def _share(change_RX: Tensor) -> tuple[float, float]:
     return float((others > NOISE * largest).double().mean()), float(others.max()) / max(own, 1e-12)
 
 
-def _ties_rows(found: StartPass, rows: int) -> bool:
+def ties_rows(found: StartPass, rows: int) -> bool:
     """An adjacency of the rows, among the inputs or the buffers, or a list of edges."""
     given = [leaf for call in found.calls for leaf in flatten((call.args, call.kwargs))[0] if isinstance(leaf, Tensor)]
     held = list(found.twin.model.buffers())

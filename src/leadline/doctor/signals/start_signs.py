@@ -29,7 +29,7 @@ class StartSigns:
 
     narrow). matrices: how many are used. gains: (path, growth of the gradient through it) in the order of computing. through: gradient at
     the first matrix's output against the last's. growth: size of the last matrix's input against the first's. similarity: cosine of rows
-    before the head. loss: at the start.
+    before the head. loss: at the start. recurrent: plain recurrences that enlarge what they carry.
     """
 
     dead: tuple[str, ...]
@@ -42,6 +42,7 @@ class StartSigns:
     growth: float | None
     similarity: float | None
     loss: float
+    recurrent: tuple[str, ...]
 
     @property
     def deep(self) -> bool:
@@ -56,7 +57,9 @@ class StartSigns:
 
     @property
     def explodes(self) -> bool:
-        """Whether signal or gradient grow along the depth."""
+        """Whether signal or gradient grow along the depth, or from place to place of a sequence."""
+        if self.recurrent:
+            return True
         up = self.through is not None and self.through > 70  # FAULTS.md's ratio
         return self.deep and (up or (self.growth is not None and (self.growth > 100 or not math.isfinite(self.growth))))
 
@@ -75,18 +78,20 @@ def measure(scene: Scene) -> StartSigns:
     saturated, feeding = _saturated(layers[:last])
     grads = [layer.grad_out for layer in matrices if layer.grad_out is not None]
     through = grads[0] / grads[-1] if len(grads) > 1 and grads[-1] else None
+    recurrent = _recurrent(layers)
     gains = tuple((layer.path, layer.gain) for layer in layers if layer.gain is not None)
     return StartSigns(
         tuple(layer.path for layer in layers[:last] if _is_dead(layer)),
         saturated,
         feeding,
-        _off_scale(matrices),
+        {**_off_scale(matrices), **recurrent},
         len(matrices),
         gains,
         through,
         _growth(matrices),
         _similarity(matrices[-1].input) if matrices and matrices[-1].input is not None else None,
         sum(anatomy.losses),
+        tuple(recurrent),
     )
 
 
@@ -149,6 +154,18 @@ def _off_scale(matrices: list[Layer]) -> dict[str, float]:
         spread = float(weight.detach().double().pow(2).mean().sqrt()) * math.sqrt(fan_in)
         if spread > OFF * math.sqrt(2.0) or 0 < spread < math.sqrt(1 / 3) / OFF:
             found[layer.path] = spread
+    return found
+
+
+def _recurrent(layers: list[Layer]) -> dict[str, float]:
+    """Plain recurrences whose matrix enlarges: a spectral norm far above one is taken to the power of the sequence's length."""
+    found: dict[str, float] = {}
+    for layer in layers:
+        if isinstance(layer.module, (nn.RNN, nn.RNNCell)):
+            for name, weight in layer.module.named_parameters():
+                norm = float(torch.linalg.matrix_norm(weight.detach().double(), 2)) if name.startswith("weight_hh") else 0.0
+                if norm > 1.5:  # PyTorch's own start lies near 1.15
+                    found[layer.path] = norm
     return found
 
 
