@@ -11,6 +11,7 @@ from leadline.doctor.anatomy import in_eval
 from leadline.doctor.evidence import Evidence, NotExamined, Scene
 from leadline.doctor.signals.pair import Pair
 from leadline.doctor.signals.rows import Rows, stored
+from leadline.doctor.tape import flatten
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def _is_causal(scene: Scene, x: Tensor) -> bool | None:
 
 
 def _answers(result: object, shape: torch.Size) -> Tensor | None:
-    leaves = [leaf for leaf in torch.utils._pytree.tree_leaves(result) if isinstance(leaf, Tensor) and leaf.ndim == 3]
+    leaves = [leaf for leaf in flatten(result)[0] if isinstance(leaf, Tensor) and leaf.ndim == 3]
     return next((leaf for leaf in leaves if leaf.shape[:2] == shape), None)
 
 
