@@ -90,7 +90,7 @@ class Heard:
         """Write the coming step down."""
         if self.look is not None or self._eval_look is not None:
             return
-        self.look = Look(self.model, places(bare(self.model), self.optimizers), lambda: self.now.events.append("F"))
+        self.look = Look(self.model, places(bare(self.model), self.optimizers), lambda: self.now.events.append("F"), self.lives.averages)
         self.look.begin()
 
     def _close_record(self) -> tuple[Script, list[NetworkCall]] | None:
@@ -367,7 +367,7 @@ class Heard:
             if self.look is not None:
                 self._put_away(self.look)
                 self.look = None
-            self._eval_look = Look(self.model, places(bare(self.model), self.optimizers), lambda: None)
+            self._eval_look = Look(self.model, places(bare(self.model), self.optimizers), lambda: None, self.lives.averages)
             self._eval_look.begin()
 
     def _close_eval(self) -> None:

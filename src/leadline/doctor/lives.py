@@ -82,7 +82,9 @@ class Lives:
     emptied: list[int] = field(default_factory=list[int])  # steps before which an optimizer's state had been emptied
     graphs: list[weakref.ref[_Token]] = field(default_factory=list["weakref.ref[_Token]"])
     graph_steps: list[int] = field(default_factory=list[int])
+    passes_of: dict[int, int] = field(default_factory=dict[int, int])  # of a marked step: `passes` at it
     trained_on: set[int] = field(default_factory=set[int])  # ids of loaders
+    averages: weakref.WeakSet[Any] = field(default_factory=lambda: weakref.WeakSet[Any]())  # torch's AveragedModels that were called
     start: list[Tensor] = field(default_factory=list[Tensor])
     latest: list[Tensor] = field(default_factory=list[Tensor])
     _versions: tuple[int, ...] | None = None
@@ -212,6 +214,7 @@ class Lives:
         node.metadata["leadline"] = token
         self.graphs.append(weakref.ref(token))
         self.graph_steps.append(token.step)
+        self.passes_of[token.step] = self.passes
 
     @property
     def living_graphs(self) -> list[int]:

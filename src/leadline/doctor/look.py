@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.optim.swa_utils import AveragedModel
 from torch.overrides import _get_current_function_mode_stack  # pyright: ignore[reportPrivateUsage]
 
 from leadline.doctor.tape import Places, Tape, flatten
@@ -29,8 +31,8 @@ class NetworkCall:
 class Look:
     """Writes one stretch of the user's code down. `begin` and `stop` may be called from hooks anywhere in the loop."""
 
-    def __init__(self, model: nn.Module, places: Places, on_call: Callable[[], None]) -> None:
-        self.model, self.on_call = model, on_call
+    def __init__(self, model: nn.Module, places: Places, on_call: Callable[[], None], averages: WeakSet[AveragedModel]) -> None:
+        self.model, self.on_call, self.averages = model, on_call, averages  # averages: those called, filled in here
         root = bare(model)
         paths = {id(module): path for path, module in root.named_modules()}
         self.tape = Tape(places, paths)
@@ -57,6 +59,8 @@ class Look:
         return not self._on_stack
 
     def _enter(self, module: nn.Module, _args: Any) -> None:
+        if isinstance(module, AveragedModel):
+            self.averages.add(module)
         if torch.compiler.is_compiling() or id(module) not in self.tape.path_of:
             return
         self._inside += 1

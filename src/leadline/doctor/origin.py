@@ -31,10 +31,52 @@ WHY: dict[str, tuple[str, Callable[[Tensor], Tensor], str]] = {
     "atanh": ("self", lambda x: x.abs() >= 1, "atanh at the end of its range"),
 }  # what an operation saved, where it goes wrong, and that in words
 
+PASSING = frozenset(
+    (
+        "relu",
+        "leakyrelu",
+        "threshold",
+        "nativedropout",
+        "view",
+        "unsafeview",
+        "reshapealias",
+        "t",
+        "transpose",
+        "permute",
+        "expand",
+        "clone",
+        "slice",
+        "select",
+        "squeeze",
+        "unsqueeze",
+        "index",
+        "gather",
+        "cat",
+        "stack",
+        "mean",
+        "sum",
+        "neg",
+        "tocopy",
+        "copyslices",
+        "asstrided",
+        "maxpool2dwithindices",
+        "alias",
+    )
+)  # operations that only hand on what they got
+ARGUMENT = {
+    ("addmm", "mat1"): 1,
+    ("addmm", "mat2"): 2,
+    ("baddbmm", "batch1"): 1,
+    ("baddbmm", "batch2"): 2,
+    ("", "other"): 1,
+    ("", "mat2"): 1,
+    ("", "weight"): 1,
+}  # the place of what was saved among an operation's arguments; else it is the first
+
 
 @dataclass(frozen=True)
 class Origin:
-    """op: "sqrt". why: in words, where it is known. layer: path of the layer that computed it, or the nearest before it; "" where none is.
+    """op: "sqrt". why: in words, where it is known. layer: path of the layer that computed it (own), or the nearest before it, or "".
     in_loss: after all layers. rows: of the batch, where its first axis is the batch's (None: cannot be told). kind: "op" made it of finite
     values, a "parameter" held it, or the "data".
     """
@@ -45,6 +87,7 @@ class Origin:
     layer: str
     in_loss: bool
     rows: tuple[int, ...] | None
+    own: bool = False
 
 
 class Graph:
@@ -58,6 +101,9 @@ class Graph:
 
     def forward(self) -> Origin | None:
         """The first operation that made, or got, a value that is not finite. Before a backward pass: that frees what was saved."""
+        held = [self.names.get(id(node.variable)) for node in self.nodes if _is_bad_leaf(node)]
+        if held:
+            return Origin("parameter", "", "", next((name for name in held if name), ""), False, None)
         steps = [(node, saved) for node in self.nodes if (saved := _saved(node))]
         for is_bad in (_is_plainly_bad, _is_bad):  # minus infinity is what masks are made of: it counts only when nothing else is wrong
             for node, saved in steps:
@@ -93,18 +139,24 @@ class Graph:
             return None
         got = {name: tensor for name, tensor in bad.items() if name not in ("result", "output")}
         if not got:
-            return self._known(node, saved) or self._origin(node, "op", "", self._rows(_where_bad(next(iter(bad.values())))))
-        tensor = next(iter(got.values()))
+            made = node if operation(node) not in PASSING else self._maker(node, 0) or node
+            rows = self._rows(_where_bad(next(iter(bad.values()))))
+            return self._known(made, _saved(made)) or self._origin(made, "op", "", rows)
+        name, tensor = next(iter(got.items()))
+        maker = self._maker(node, ARGUMENT.get((operation(node), name), ARGUMENT.get(("", name), 0)))
         rows = self._rows(_where_bad(tensor))
-        makers = [child for child, _ in node.next_functions if child is not None]
-        held = next((self.names[id(c.variable)] for c in makers if _is_bad_leaf(c) and id(c.variable) in self.names), None)
-        if held is not None:
-            return Origin("parameter", "", "", held, False, None)
-        inner = [c for c in makers if type(c).__name__ != "AccumulateGrad"]
-        if not inner:
+        if maker is None:
             return self._origin(node, "data", "", rows)
-        maker = max(inner, key=_number)
         return self._known(maker, _saved(maker)) or self._origin(maker, "op", "", rows)
+
+    def _maker(self, node: Any, argument: int) -> Any:
+        """What computed an argument of an operation, behind what only passes values on; None for data."""
+        while True:
+            children = [child for child, _ in node.next_functions]
+            node = children[argument] if argument < len(children) else None
+            if node is None or operation(node) not in PASSING:
+                return node
+            argument = 0
 
     def _known(self, node: Any, saved: dict[str, Tensor]) -> Origin | None:
         """An operation whose saved values show why it goes wrong."""
@@ -112,12 +164,13 @@ class Graph:
         if rule is None or rule[0] not in saved:
             return None
         where = rule[1](saved[rule[0]].detach())
-        return self._origin(node, "op", rule[2], self._rows(where)) if bool(where.any()) else None
+        is_spread = "self" in saved and saved["self"].ndim != where.ndim  # broadcast over the rows
+        return self._origin(node, "op", rule[2], None if is_spread else self._rows(where)) if bool(where.any()) else None
 
     def _origin(self, node: Any, kind: str, why: str, rows: tuple[int, ...] | None) -> Origin:
         layers = self._layers(node)
         layer = layers[0] if layers else self._before(node)
-        return Origin(kind, operation(node), why, layer, _number(node) > self.network_ends, rows)
+        return Origin(kind, operation(node), why, layer, _number(node) > self.network_ends, rows, bool(layers))
 
     def _layers(self, node: Any) -> list[str]:
         """Layers whose own parameters this operation uses, directly or through a transpose."""

@@ -62,7 +62,7 @@ class NotFinite(Rule):
             held = f" ({some(bad.first_weights)} hold such values by now)" if bad.first_weights else ""
             return f"where it came from could not be located{held}"
         if origin.kind == "parameter":
-            return f"parameter {origin.layer} holds such values since the update before"
+            return f"parameter {origin.layer or some(bad.first_weights)} holds such values since the update before"
         place = self._near(origin)
         if origin.kind == "data":
             return f"the data held it already when it came to {origin.op}{place}"
@@ -71,7 +71,7 @@ class NotFinite(Rule):
     def _near(self, origin: Origin) -> str:
         if origin.in_loss:
             return f" in the loss (after layer {origin.layer})" if origin.layer else " in the loss"
-        return f" at layer {origin.layer}" if origin.layer else ""
+        return f" {'at' if origin.own else 'after'} layer {origin.layer}" if origin.layer else ""
 
     def _rows(self, bad: NonFinite) -> str:
         rows = bad.origin.rows if bad.origin is not None else None
