@@ -8,12 +8,10 @@ import torch
 from torch import nn
 
 from leadline.doctor.bench import Bench, classifier, watched
-from leadline.doctor.evidence import Evidence
+from leadline.doctor.evidence import Evidence, NotExamined
 from leadline.doctor.rule import Case, Rule
+from leadline.doctor.signals.rescaled import is_odd
 from leadline.record.finding import Finding
-
-MUCH = 8.0  # times the mean: less is a weight of a loss term that somebody chose
-LITTLE = 1 / 16  # of the mean; a tenth is a common weight of a term
 
 
 class WrongReduction(Rule):
@@ -28,29 +26,44 @@ class WrongReduction(Rule):
     """
 
     code, cause, title = "L06", "wrong_reduction", "Sum instead of mean, or divided twice"
-    needs = ("loss_scale", "tournament")
+    needs = ("loss_scale", "tournament", "rescaled")
     after = 4
     kind = "replay"
     explained_by = ("T04", "T01", "L05", "D01", "D02")
 
     def examine(self, evidence: Evidence) -> Finding | None:
-        """The factor is far from 1, and another learning rate wins the tournament the same way."""
+        """The factor is far from 1, and a learning rate that goes the other way learns."""
         scale = evidence["loss_scale"]
-        if LITTLE < scale.factor < MUCH:
+        if not is_odd(scale):
             return None
-        tournament = evidence["tournament"]
-        winner = tournament.winner
-        if winner is None or winner.candidate.code != ("O01" if scale.factor >= MUCH else "O02"):
+        proof = self._won(evidence, scale.factor) or self._tried(evidence)
+        if proof is None:
             return None
         how = "summed over the batch" if scale.reduction == "sum" else "multiplied" if scale.factor > 1 else "divided once too often"
         return self.found(
             f"the loss ({scale.loss}) is {how}: its gradient is {scale.factor:.3g} times that of the mean over the batch, and the learning "
-            f"rate is not made for that; {tournament.in_words(winner)}",
+            f"rate is not made for that; {proof[0]}",
             control="reduction='mean'" if scale.factor > 1 else "take the mean over the batch as the loss, divided by nothing else",
             step=scale.step,
             evidence={"factor": scale.factor, "reduction": scale.reduction, "loss": scale.loss},
-            probe=winner.trial.to_dict(),
+            probe=proof[1],
         )
+
+    def _won(self, evidence: Evidence, factor: float) -> tuple[str, dict[str, Any]] | None:
+        """Whether a rate that goes the same way wins against the other settings."""
+        try:
+            tournament = evidence["tournament"]
+        except NotExamined:
+            return None
+        winner = tournament.winner
+        if winner is None or winner.candidate.code != ("O01" if factor > 1 else "O02"):
+            return None
+        return tournament.in_words(winner), winner.trial.to_dict()
+
+    def _tried(self, evidence: Evidence) -> tuple[str, dict[str, Any]] | None:
+        """Whether the rate that makes up for the very factor helps."""
+        trial = evidence["rescaled"]
+        return (trial.in_words, trial.to_dict()) if trial.helps else None
 
     @classmethod
     def sick(cls) -> Case:
