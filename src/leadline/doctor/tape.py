@@ -250,7 +250,7 @@ def play(
         if watch is not None:
             changed = watch(number, entry, result)
             result = result if changed is None else changed
-        leaves, _ = flatten(result)
+        leaves = [] if result is None else flatten(result)[0]  # x[i] = y gives nothing
         if len(leaves) != entry.num_results:
             raise NotReplayable(f"{entry.name} gave another structure on the copy")
         results.append(leaves)

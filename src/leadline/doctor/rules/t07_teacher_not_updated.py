@@ -26,7 +26,7 @@ class TeacherNotUpdated(Rule):
     **What to do.** `ema.update_parameters(model)` after each step, or the copy's own update with a decay below 1.
 
     **When it is wrong.** A frozen reference copy is right in preference optimisation and distillation; so a copy inside the network is a note
-    only, unless the network answers with it in eval mode. Copies outside it that are not torch's `AveragedModel` are not examined.
+    only, unless the network answers with it in eval mode. Copies outside it that are not torch's own are not examined.
     """
 
     code, cause, title = "T07", "teacher_not_updated", "an average of the weights does not follow them"

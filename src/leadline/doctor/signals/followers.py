@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import nn
@@ -70,10 +71,17 @@ def _answers(scene: Scene, copy: str, original: str) -> bool:
     twin = scene.lab.now()
     called: list[str] = []
     for path in (copy, original):
-        twin.module_at(path).register_forward_pre_hook(lambda _module, _args, path=path: called.append(path))
+        twin.module_at(path).register_forward_pre_hook(_noting(called, path))
     with torch.no_grad():
         twin.model.train()(*scene.last.inputs)
         training = set(called)
         called.clear()
         twin.model.eval()(*scene.last.inputs)
     return copy in called and original not in called and copy not in training
+
+
+def _noting(called: list[str], path: str) -> Any:
+    def hook(_module: nn.Module, _args: Any) -> None:
+        called.append(path)
+
+    return hook
