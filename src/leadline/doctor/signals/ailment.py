@@ -20,6 +20,7 @@ from leadline.doctor.surgery import add_skips, calm, rectified, unit_scale
 from leadline.doctor.twin import Twin
 
 STEPS = 40  # of each replay: a sound start shows within them
+LONG = 120  # of each replay of a run that stands still after more steps than that: deep nets need a while even when they are sound
 SECONDS = 5.0  # for all replays together
 MARGIN = 0.1  # of what a constant answer loses: what a cure must bring beyond the whole run
 RIPE = 3  # horizons: a run that learns had time enough to beat a few steps from the start
@@ -135,6 +136,7 @@ def _best(scene: Scene, learning: Learning, signs: StartSigns, cures: list[tuple
     train, judge = _split(scene.moments)
     lab = scene.lab
     began = time.perf_counter()
+    steps = LONG if learning.is_bad and learning.steps > LONG else STEPS
     now = lab.mean_loss(lab.now(), judge)
     as_is: Curve | None = None
     for code, words, control in cures:
@@ -142,8 +144,8 @@ def _best(scene: Scene, learning: Learning, signs: StartSigns, cures: list[tuple
             break
         cured = lab.at_start()
         control(cured)
-        curve = _curve(scene, cured, train, judge)
-        as_is = as_is or _curve(scene, lab.at_start(), train, judge)
+        curve = _curve(scene, cured, train, judge, steps=steps)
+        as_is = as_is or _curve(scene, lab.at_start(), train, judge, steps=steps)
         if not scene.ended and _is_on_its_way(learning, as_is):
             return None
         if _wins(curve, as_is, now, learning):
@@ -156,9 +158,9 @@ def _split(moments: list[Moment]) -> tuple[list[Moment], list[Moment]]:
     return (moments[::2], moments[1::2]) if len(moments) >= 4 else (moments, moments)
 
 
-def _curve(scene: Scene, twin: Twin, train: list[Moment], judge: list[Moment]) -> Curve:
+def _curve(scene: Scene, twin: Twin, train: list[Moment], judge: list[Moment], *, steps: int) -> Curve:
     before = scene.lab.mean_loss(twin, judge)
-    run = scene.lab.curve(twin, train, steps=STEPS, seconds=2.0)
+    run = scene.lab.curve(twin, train, steps=steps, seconds=2.0)
     return Curve(before, scene.lab.mean_loss(twin, judge), run.losses, run.steps)
 
 
@@ -174,5 +176,7 @@ def _wins(cured: Curve, as_is: Curve, now: float, learning: Learning) -> bool:
     rivals = [value for value in (as_is.after, now) if math.isfinite(value)]
     level = learning.trivial if learning.trivial is not None else abs(cured.before)
     margin = MARGIN * level * (1 if learning.is_bad or _blown(learning) else 2)
+    if learning.is_bad and abs(as_is.before - now) < 0.02 * level:
+        margin /= 2  # the run stands where it began: anything that plainly moves is better
     learnt = cured.after < 0.97 * level
     return learnt and (not rivals or cured.after < min(rivals) - margin)
