@@ -41,6 +41,14 @@ def measure(scene: Scene) -> LabelSets:
     failed = scene.heard.loss_failure
     if failed is not None and _is_class_call(failed):
         return _of_failure(failed)
+    known = scene.kept.get("label_sets_at")
+    if known is None or len(scene.moments) >= 2 * known[0] or (scene.ended and not known[1].sure):
+        known = (len(scene.moments), _measured(scene))
+        scene.kept["label_sets_at"] = known
+    return known[1]
+
+
+def _measured(scene: Scene) -> LabelSets:
     pair: Pair = Evidence(scene)["pair"]
     outputs = _outputs(pair)
     if outputs < 2:
