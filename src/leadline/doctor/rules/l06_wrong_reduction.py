@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -63,7 +64,8 @@ class WrongReduction(Rule):
     def _tried(self, evidence: Evidence) -> tuple[str, dict[str, Any]] | None:
         """Whether the rate that makes up for the very factor helps."""
         trial = evidence["rescaled"]
-        return (trial.in_words, trial.to_dict()) if trial.helps else None
+        saved = not math.isfinite(trial.as_is.after) and trial.with_control.drop > 0
+        return (trial.in_words, trial.to_dict()) if trial.helps or saved else None
 
     @classmethod
     def sick(cls) -> Case:

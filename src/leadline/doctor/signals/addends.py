@@ -157,8 +157,11 @@ def _weigh(scene: Scene, moment: Moment, spots: list[Spot]) -> tuple[tuple[float
     twin = scene.lab.at_start()
     parameters = [p for p in twin.model.parameters() if p.requires_grad]
     grads: list[list[Tensor | None]] = []
+    mains = [spot.main for spot in spots]
 
     def heard(total: Tensor, terms: dict[int, Tensor]) -> None:
+        for number, term in terms.items():
+            mains[number] = mains[number] or _is_heard(moment, term)
         for number in range(len(spots)):
             term = terms.get(number)
             share = torch.autograd.grad(total.sum(), term, retain_graph=True, allow_unused=True)[0] if term is not None else None
@@ -172,12 +175,20 @@ def _weigh(scene: Scene, moment: Moment, spots: list[Spot]) -> tuple[tuple[float
         return (), None
     shared = [place for place in range(len(parameters)) if sum(g[place] is not None for g in grads) > 1]
     pulls = tuple(math.sqrt(sum(float(g.double().square().sum()) for place in shared if (g := each[place]) is not None)) for each in grads)
-    beside_main = [number for number in range(len(pulls)) if any(spot.main for other, spot in enumerate(spots) if other != number)]
+    beside_main = [number for number in range(len(pulls)) if any(main for other, main in enumerate(mains) if other != number)]
     strong = max(beside_main, key=lambda number: pulls[number], default=None)
     if strong is None:
         return pulls, None
     others = math.sqrt(sum(pull**2 for number, pull in enumerate(pulls) if number != strong))
     return pulls, strong if pulls[strong] > STRONG * others > 0 else None
+
+
+def _is_heard(moment: Moment, term: Tensor) -> bool:
+    """Whether a term is the very value of a loss function that was heard: of a network that computes its own losses."""
+    values = [call.value for call in moment.losses if call.with_grad and call.value is not None and call.value.numel() == 1]
+    return term.numel() == 1 and any(
+        torch.allclose(value.cpu().reshape(()), term.detach().cpu().reshape(()), rtol=1e-4) for value in values
+    )
 
 
 def _value(twin: Twin, moments: list[Moment], spots: list[Spot], *, of: list[int]) -> float:
