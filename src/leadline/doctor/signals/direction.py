@@ -91,7 +91,7 @@ def _at_labels(scene: Scene, sign: float) -> tuple[int, int]:
 
 
 def _loose_data(script: Script) -> list[Tensor]:
-    """Tensors from outside that the step used other than by giving them to the network: the labels, and rewards or masks where there are."""
+    """Tensors from outside that the step used other than by giving them to the network: labels, and rewards or masks if any."""
     inputs = {id(given.tensor) for entry in script.calls for given in marks_of(entry, Given)}
     found = {id(g.tensor): g.tensor for e in script.entries if e.kind == "op" for g in marks_of(e, Given) if g.role == "data"}
     return [tensor for key, tensor in found.items() if key not in inputs and tensor.ndim]
