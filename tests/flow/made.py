@@ -11,7 +11,15 @@ from sklearn.datasets import load_diabetes, load_digits, load_iris
 from leadline import recipe as recipes
 from leadline.recipe import Recipe
 
-QUICK = {"model": "mlp", "model.hidden": [16], "epochs": 3, "batch_size": 16, "evaluate.baselines": False, "train.precision": "fp32"}
+QUICK = {
+    "model": "mlp",
+    "model.hidden": [16],
+    "epochs": 3,
+    "batch_size": 16,
+    "evaluate.baselines": False,
+    "train.precision": "fp32",
+    "check.doctor": "watch",  # its look beforehand takes a second and has tests of its own
+}
 
 
 def iris(folder: Path) -> Path:

@@ -20,6 +20,7 @@ from leadline.record.files import append, clear_asides, refusal, storing, to_jso
 
 SmallDisk = Callable[[int], AbstractContextManager[None]]
 
+
 def test_a_written_file_holds_the_bytes_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
     write_atomic(tmp_path / "scores.json", b"one")
     write_atomic(tmp_path / "scores.json", b"two")

@@ -21,6 +21,7 @@ from leadline.record.run import Run, load_metrics, runs_in, status_of
 
 SmallDisk = Callable[[int], AbstractContextManager[None]]
 
+
 @pytest.fixture(autouse=True)
 def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,13 +163,16 @@ class _Trial:
         with torch.no_grad():
             for number, batch in enumerate(self._heard_from(val_loader)):
                 if number < VAL_BATCHES and not isinstance(batch, dict):
-                    try:
-                        loss_of(self.model, self.loss_fn, batch)
-                    except Exception:  # noqa: BLE001 - the user's own step knows better how these meet; the data is read all the same
-                        continue
+                    self._ask(batch)
                 if self.doctor.heard.samples[id(val_loader)].rows >= ROWS:
                     break
         self.model.train()
+
+    def _ask(self, batch: Any) -> None:
+        """The loss of a validation batch, for the ears. Where it cannot be had so, the user's own step knows how; the data is read
+        anyway."""
+        with suppress(Exception):
+            loss_of(self.model, self.loss_fn, batch)
 
 
 @contextmanager

@@ -42,13 +42,13 @@ def _pages_of(path: Path) -> list[RulePage]:
 
 def _fields(node: ast.ClassDef) -> dict[str, str]:
     """The class's text fields, assigned one by one or several in a row."""
-    found: dict[str, str] = {}
-    for line in node.body:
-        if isinstance(line, ast.Assign) and len(line.targets) == 1:
-            for name, value in _pairs(line.targets[0], line.value):
-                if isinstance(name, ast.Name) and isinstance(value, ast.Constant) and isinstance(value.value, str):
-                    found[name.id] = value.value
-    return found
+    lines = [line for line in node.body if isinstance(line, ast.Assign) and len(line.targets) == 1]
+    pairs = [pair for line in lines for pair in _pairs(line.targets[0], line.value)]
+    return {
+        name.id: value.value
+        for name, value in pairs
+        if isinstance(name, ast.Name) and isinstance(value, ast.Constant) and isinstance(value.value, str)
+    }
 
 
 def _pairs(target: ast.expr, value: ast.expr) -> list[tuple[ast.expr, ast.expr]]:

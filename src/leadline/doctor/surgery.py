@@ -44,11 +44,10 @@ def start_again(twin: Twin) -> None:
     He et al. 2015: std = sqrt(2 / fan_in) keeps the signal's size through ReLUs.
     """
     last = _last_matrix(twin.model)
-    for module in twin.model.modules():
-        for name, parameter in module.named_parameters(recurse=False):
-            if parameter.requires_grad and parameter.is_floating_point():
-                with torch.no_grad():
-                    _fill(module, name, parameter, gain=1.0 if parameter is last else math.sqrt(2.0))
+    for module, name, parameter in [(m, *named) for m in twin.model.modules() for named in m.named_parameters(recurse=False)]:
+        if parameter.requires_grad and parameter.is_floating_point():
+            with torch.no_grad():
+                _fill(module, name, parameter, gain=1.0 if parameter is last else math.sqrt(2.0))
 
 
 def _fill(module: nn.Module, name: str, parameter: Tensor, *, gain: float) -> None:

@@ -78,6 +78,7 @@ class Places:
 
 
 def is_tensor(value: Any) -> bool:
+    """Whether a leaf is a tensor."""
     return isinstance(value, Tensor)
 
 

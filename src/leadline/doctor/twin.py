@@ -76,12 +76,17 @@ def copied(model: nn.Module, optimizers: list[Optimizer], extra: Any = None) -> 
     try:
         copies = copy.deepcopy((model, optimizers, extra), memo)
         for old, new in zip(optimizers, copies[1], strict=True):
-            for name, value in vars(old).items():  # a torch optimizer copies its groups and state only; LBFGS keeps more
-                if name not in vars(new) and name != "step" and "hook" not in name and not callable(value):
-                    setattr(new, name, copy.deepcopy(value, memo))
+            _carry_over(old, new, memo)
     except Exception as error:
         raise NotReplayable(f"the network cannot be copied ({type(error).__name__}: {error})") from error
     return copies
+
+
+def _carry_over(old: Optimizer, new: Optimizer, memo: dict[int, Any]) -> None:
+    """What a copy of a torch optimizer leaves out: it takes groups and state only, and LBFGS keeps more."""
+    for name, value in vars(old).items():
+        if name not in vars(new) and name != "step" and "hook" not in name and not callable(value):
+            setattr(new, name, copy.deepcopy(value, memo))
 
 
 class Twin:

@@ -8,12 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from leadline.base.errors import Blocked, LeadlineError, Stopped
-from leadline.flow.heal import Healer, Heedful, from_error
+from leadline.flow.heal import Healer, Heedful
 from leadline.flow.preflight import Preflight, preflight
 from leadline.flow.prepare import prepare
 from leadline.flow.setup import Rig, changed, set_up
 from leadline.flow.watching import watched
-from leadline.record.finding import Finding
 from leadline.record.run import Run
 from leadline.record.sink import Feed
 from leadline.training.checkpoint import Checkpoints, Saved
@@ -65,22 +64,13 @@ def trained(rig: Rig, course: Course, saved: Saved | None) -> tuple[Rig, Fitted]
         try:
             fitted = _fit(rig, course, saved)
         except (Stopped, LeadlineError) as error:
-            if healer is None or course.stop() or not _is_curable(error, healer, rig):
+            if healer is None or course.stop() or not healer.answer(error):
                 raise
             rig, saved = _again(rig, course, healer)
             continue
         if healer is not None:
             healer.finish()
         return rig, fitted
-
-
-def _is_curable(error: LeadlineError, healer: Healer, rig: Rig) -> bool:
-    """Whether the healer stopped the run itself, or knows what to do about its end."""
-    if healer.wanted is None:
-        met = from_error(error, [Finding.from_dict(entry) for entry in healer.run.read("findings.json")], rig.recipe)
-        if met is not None:
-            healer.skip(met[0], steps=(met[1],))
-    return healer.wanted is not None
 
 
 def _again(rig: Rig, course: Course, healer: Healer) -> tuple[Rig, Saved | None]:
@@ -132,7 +122,9 @@ def _fit(rig: Rig, course: Course, saved: Saved | None) -> Fitted:
 
             def on_event(event: dict[str, Any]) -> None:
                 if event["kind"] == "nonfinite" and ward is not None:
-                    ward.nonfinite(event)
+                    found = ward.nonfinite(event)
+                    if healer is not None:
+                        healer.bad = found
                 if not event.get("stops"):  # else the error says it
                     tell(f"event: {event}")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from leadline import recipe as recipes
@@ -43,6 +43,7 @@ class Healer:
         self.run, self.tell = run, tell
         self.rounds: list[dict[str, Any]] = run.read("heal.json")["rounds"] if run.path("heal.json").exists() else []
         self.wanted: Cure | None = None
+        self.bad: Finding | None = None
         self._given_up = False
 
     @property
@@ -68,6 +69,13 @@ class Healer:
             self.wanted = Cure(finding, {}, steps)
         else:
             self.consider(finding)
+
+    def answer(self, error: LeadlineError) -> bool:
+        """Whether something can be done about an error that ended training: the doctor's cure, or the bad step left out."""
+        if self.wanted is None and error.code == "LL031" and self.bad is not None and self.bad.step is not None:
+            self.skip(self.bad, steps=(self.bad.step,))
+        self.bad = None
+        return self.wanted is not None
 
     def apply(self, recipe: Recipe) -> Recipe:
         """The recipe with the wanted changes."""
@@ -114,18 +122,19 @@ class Healer:
             self._write()
 
     def _state(self, cure: Cure, checkpoints: Checkpoints) -> tuple[Saved | None, str]:
+        rows = self._rows()
+        if not rows:
+            return None, "training had not begun"
         if cure.left_out:
             saved = checkpoints.before(cure.left_out[0])
             return saved, "the newest state before it" if saved else "no state was saved before it"
         if not set(cure.changes) <= GENTLE:
             return None, "its states do not fit the changed settings"
         best = checkpoints.best()
-        if cure.finding.step is None:
-            return None, "training had not begun"
-        if best is None or best.step >= cure.finding.step:
+        if best is None or (cure.finding.step is not None and best.step >= cure.finding.step):
             return None, "no state was saved before it"
-        losses = [row["loss"] for row in self._rows()]
-        near = [row["loss"] for row in self._rows() if row["step"] <= best.step][-5:]
+        losses = [row["loss"] for row in rows]
+        near = [row["loss"] for row in rows if row["step"] <= best.step][-5:]
         if not near or statistics.fmean(near) > LEARNT * statistics.fmean(losses[:5]):
             return None, "it had not learnt before"
         return best, "the best state before it"
@@ -150,6 +159,7 @@ class Heedful:
         self.run, self.healer = run, healer
         self._steps: list[int] = []
         self._losses: list[float] = []
+        self._first: list[float] = []
 
     def write(self, rows: Any) -> None:
         """To the journal; and look."""
@@ -157,12 +167,13 @@ class Heedful:
         self.run.journal.write(kept)
         for row in kept:
             if row["split"] == "train" and abs(row["loss"]) < float("inf"):
+                self._first += [row["loss"]] if len(self._first) < FIRST else []
                 self._steps.append(row["step"])
                 self._losses.append(row["loss"])
         del self._steps[:-SEEN], self._losses[:-SEEN]
         place = leap(self._losses)
-        if place is not None:
-            self._tell(self._steps[place], place)
+        if place is not None and statistics.median(self._losses[:place]) < LEARNT * statistics.fmean(self._first):
+            self._tell(self._steps[place], place)  # a run that never learnt has another fault, which the doctor will name
 
     def offset(self) -> int:
         """Of the journal."""
@@ -189,6 +200,7 @@ class Heedful:
         self.healer.skip(finding, steps=(max(1, step - 1), step))  # the update before made the leap, with that batch
 
 
+FIRST = 5  # losses that say where it began
 SEEN = 200  # losses that say what is usual
 FEWEST, STAYS = 30, 5  # losses before a leap, and after it
 TIMES, RISE = 10.0, 0.5  # median deviations, and share of the usual loss, that make a leap
@@ -203,17 +215,6 @@ def leap(losses: list[float]) -> int | None:
         if losses[place] > bar and statistics.median(losses[place : place + STAYS]) > bar:
             return place
     return None
-
-
-def from_error(error: LeadlineError, findings: list[Finding], recipe: Recipe) -> tuple[Finding, int] | None:
-    """The finding and step behind an error that ended training; None where it is not one that a cure could answer."""
-    if error.code != "LL031":
-        return None
-    found = next((finding for finding in findings if finding.code == "N01" and finding.step is not None), None)
-    if found is None or found.step is None:
-        return None
-    lower = {"train.optimizer.lr": float(f"{float(recipe.train.optimizer.lr) / 10:.3g}")}
-    return replace(found, control=replace(found.control, set=found.control.set or lower)), found.step
 
 
 def _end(curve: dict[str, list[float | None]]) -> float | None:

@@ -45,10 +45,10 @@ def train(recipe: Recipe, *, out: Path | None = None, device: str = "auto", comm
     Raises InputError before the folder exists, Blocked when a check says no, Stopped when a signal came (the state is saved), and
     LeadlineError when training failed; in each of these the folder says what happened.
     """
+    if heal and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise InputError("LL030", "--heal and several processes: a run is healed by one process alone", help="leave one of them out")
     prepared = prepare(recipe, device=device)
     with joined(prepared) as world:
-        if heal and world.size > 1:
-            raise InputError("LL030", "--heal and several processes: a run is healed by one process alone", help="leave one of them out")
         run = _begin(prepared, out=out, command=command) if world.is_main else None
         if run is not None and heal:
             run.update(heal=True)

@@ -41,10 +41,8 @@ class Ward:
         if self.act is not None:
             self.act(finding)
 
-    def nonfinite(self, event: dict[str, Any]) -> None:
+    def nonfinite(self, event: dict[str, Any]) -> Finding:
         """A step that the loop left out because its loss or gradient was not finite: a finding with the layer and the examples."""
-        if any(found.code == "N01" for found in self.met):
-            return
         names = self.rig.prepared.examples.names
         examples = [str(names[number]) for number in event["samples"]]
         found = Finding(
@@ -58,9 +56,11 @@ class Ward:
             where=event["where"],
             evidence={"loss": event["loss"], "examples": examples},
         )
-        self.met.append(in_recipe(found, self.rig.recipe))
+        found = in_recipe(found, self.rig.recipe)
+        self.met.append(found)
         self._write()
-        self._say(self.met[-1])
+        self._say(found)
+        return found
 
     def close(self) -> None:
         """The last word: all findings, and what the doctor cost."""

@@ -28,9 +28,8 @@ class HFCallback(TrainerCallback):
 
     def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         """Listen to the model and optimizer that the Trainer made."""
-        self.doctor = watch(
-            kwargs["model"], kwargs["optimizer"], loader=kwargs.get("train_dataloader"), val_loader=kwargs.get("eval_dataloader"), **self.settings
-        )  # fmt: skip
+        loaders = {"loader": kwargs.get("train_dataloader"), "val_loader": kwargs.get("eval_dataloader")}
+        self.doctor = watch(kwargs["model"], kwargs["optimizer"], **loaders, **self.settings)
         self.doctor.start()
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:

@@ -12,9 +12,11 @@ from leadline.record.finding import Finding
 class TargetScale(Rule):
     """The numbers to be predicted are far larger than what the network answers with at first, so that training is spent on growing.
 
-    What it sees: targets with a large deviation or far from zero, a loss that stays at what the mean would reach, and a replay from the start
+    What it sees: targets with a large deviation or far from zero, a loss that stays at what the mean would reach, and a replay from the
+    start
     on the same batches in which standardised targets leave plainly less of the trivial loss than is left without.
-    Why it hurts: the error is huge and all alike; steps of an adaptive optimizer are about as long as the learning rate, whatever the error.
+    Why it hurts: the error is huge and all alike; steps of an adaptive optimizer are about as long as the learning rate, whatever the
+    error.
     What to do: standardise the targets (or take their logarithm), and undo it when predicting.
     When it is wrong: large targets with a learning rate that reaches them learn, and are left alone.
     """
@@ -31,7 +33,8 @@ class TargetScale(Rule):
             return None
         return self.found(
             f"the targets lie about {seen.target_mean:.4g} with deviation {seen.target_std:.3g}, the network starts near 0; "
-            f"after {seen.trial_targets.as_is.steps} replayed steps {as_is:.0%} of the trivial loss are left, with standardised targets {then:.0%}",
+            f"after {seen.trial_targets.as_is.steps} replayed steps {as_is:.0%} of the trivial loss are left, "
+            f"with standardised targets {then:.0%}",
             control="standardise the targets (subtract the training mean, divide by the deviation), and undo it when predicting",
             severity="error" if seen.is_bad else "warning",
             confidence="confirmed" if seen.is_bad else "suspected",

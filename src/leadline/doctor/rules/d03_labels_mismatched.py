@@ -29,7 +29,8 @@ class LabelsMismatched(Rule):
     that are the inputs themselves although each answer sees its own input, or the next tokens of another row.
     Why it hurts: there is nothing to learn but the rows by heart; the training loss may even fall.
     What to do: shuffle inputs and targets by the same permutation; join files by id, not by line; check a few rows by eye.
-    When it is wrong: tasks where likeness says nothing (parity, same-or-different) have inputs without such structure or are learnt after all.
+    When it is wrong: tasks where likeness says nothing (parity, same-or-different) have inputs without such structure or are learnt
+    after all.
     """
 
     code, cause, title = "D03", "labels_mismatched", "Targets belong to other inputs"
@@ -52,7 +53,8 @@ class LabelsMismatched(Rule):
             )
         elif seen.elsewhere > 0.95:
             what, do = (
-                f"each row's targets are the next tokens of the row {seen.shift:+d} places away in the data set ({seen.elsewhere:.0%} of them)",
+                f"each row's targets are the next tokens of the row {seen.shift:+d} places away in the data set "
+                f"({seen.elsewhere:.0%} of them)",
                 "make inputs and targets from the same row",
             )
         else:
@@ -76,7 +78,8 @@ class LabelsMismatched(Rule):
         said = f"rows not trained on ({fresh.source}) have loss {fresh.fresh:.4g}, a constant answer {fresh.trivial:.4g}"
         if near.is_shifted:
             return self.found(
-                f"neighbouring inputs share no targets ({near.score:.1f} deviations above chance), but they do when the targets are moved by "
+                f"neighbouring inputs share no targets ({near.score:.1f} deviations above chance), but they do "
+                "when the targets are moved by "
                 f"{near.shift:+d} rows ({near.shifted:.0f} deviations): a line was lost in one of the files; {said}",
                 control=f"move the targets by {near.shift:+d} rows against the inputs, or join the files by id",
                 where="targets",

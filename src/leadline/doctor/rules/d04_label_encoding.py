@@ -45,21 +45,24 @@ class LabelEncoding(Rule):
             )
         if sets.problem == "constant":
             return self.found(
-                f"every one of {sum(sets.counts)} labels is {low}, and the network has {sets.outputs} outputs: the labels were lost on the way",
+                f"every one of {sum(sets.counts)} labels is {low}, and the network has {sets.outputs} outputs: "
+                "the labels were lost on the way",
                 control="look at the step that makes the labels (a division or a cast that belongs to the pictures, a wrong column)",
                 where="targets",
                 evidence=facts,
             )
         if sets.problem == "ignored":
             return self.found(
-                f"the loss skips every target that is {sets.ignored} (ignore_index), {sets.ignored_share:.0%} of them, and {sets.ignored} is a class of its own here",
+                f"the loss skips every target that is {sets.ignored} (ignore_index), {sets.ignored_share:.0%} "
+                f"of them, and {sets.ignored} is a class of its own here",
                 control="leave ignore_index out, or give it a number that no class has (-100)",
                 where="loss",
                 evidence={**facts, "ignore_index": sets.ignored, "share": sets.ignored_share},
             )
         if sets.problem == "half":
             return self.found(
-                f"{sum(sets.counts)} labels use 0..{high} only, and the network has {sets.outputs} outputs: just the lower half, as after labels // 2",
+                f"{sum(sets.counts)} labels use 0..{high} only, and the network has {sets.outputs} outputs: "
+                "just the lower half, as after labels // 2",
                 control="compare the labels with the file they come from",
                 severity="warning",
                 confidence="suspected",
@@ -78,7 +81,8 @@ class LabelEncoding(Rule):
         named = ", ".join(f"{a} is {b}" for a, b in list(numbers.table.items())[:4])
         return self.found(
             f"validation counts the classes in another order than training: what training calls {named} there "
-            f"(the nearest training row's label agrees for {numbers.same:.0%} of {numbers.rows} rows as given, for {numbers.renumbered:.0%} renumbered)",
+            f"(the nearest training row's label agrees for {numbers.same:.0%} of {numbers.rows} rows as given, "
+            f"for {numbers.renumbered:.0%} renumbered)",
             control="make the table from class names to numbers once, from the training part, and use it for every split",
             where="targets",
             evidence={"table": {str(a): b for a, b in numbers.table.items()}, "same": numbers.same, "renumbered": numbers.renumbered},

@@ -25,7 +25,8 @@ def _one_in_twenty(weight: Tensor | None) -> Bench:
 class ClassImbalance(Rule):
     """Some classes are so rare that the network does best, by its loss, to never name them; and so it does.
 
-    What it sees: classes with less than a tenth of the commonest one's rows, no class weight and no weighted sampler, a loss that has settled,
+    What it sees: classes with less than a tenth of the commonest one's rows, no class weight and no weighted sampler, a loss that has
+    settled,
     and a network that on recorded batches finds nearly all common rows and hardly any rare ones.
     Why it hurts: accuracy looks high, and the classes that mattered are missed (He and Garcia 2009, "Learning from Imbalanced Data").
     What to do: weight the loss by inverse frequency (pos_weight in the binary case) or draw rare rows more often, and report macro F1.
@@ -46,7 +47,8 @@ class ClassImbalance(Rule):
             return None
         names = ", ".join(map(str, seen.rare[:6]))
         return self.found(
-            f"classes {names} are {seen.share:.1%} of the rows, and the network names them for {seen.found:.0%} of their {seen.rows} rows in the latest "
+            f"classes {names} are {seen.share:.1%} of the rows, and the network names them for {seen.found:.0%} "
+            f"of their {seen.rows} rows in the latest "
             f"recorded batches ({seen.common_found:.0%} for the common classes); the loss has settled there",
             control="weight the loss by inverse class frequency, or draw rare rows more often, and measure macro F1",
             severity="warning",

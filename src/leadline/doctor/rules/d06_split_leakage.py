@@ -17,8 +17,10 @@ class SplitLeakage(Rule):
     What it sees: row numbers that both parts share; rows that are the same in both to the last bit; or validation rows that lie far nearer
     to a training row than training rows lie to each other. Copies that this data has anyway (few discrete values) are taken off.
     Why it hurts: validation measures memory; early stopping, model choice and the reported score follow it.
-    What to do: remove copies before splitting, split once with one seed, and split by group (patient, scene, source) where rows belong together.
-    When it is wrong: a stream of measurements with nearly equal neighbours cut at random reads as near copies; then a cut by time is due anyway.
+    What to do: remove copies before splitting, split once with one seed, and split by group (patient, scene, source) where rows belong
+    together.
+    When it is wrong: a stream of measurements with nearly equal neighbours cut at random reads as near copies; then a cut by time is due
+    anyway.
     """
 
     code, cause, title = "D06", "split_leakage", "Training rows validate"

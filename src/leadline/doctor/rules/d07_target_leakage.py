@@ -30,7 +30,8 @@ class TargetLeakage(Rule):
             return None
         named = ", ".join(map(str, seen.columns[:4]))
         return self.found(
-            f"input column {named} is told by the target to {seen.told:.2%}; the best of the others to {seen.others:.0%}: it seems to be made from the target",
+            f"input column {named} is told by the target to {seen.told:.2%}; the best of the others to "
+            f"{seen.others:.0%}: it seems to be made from the target",
             control=f"drop column {seen.columns[0]}, unless its value is known before the target is",
             severity="warning",
             confidence="suspected",

@@ -33,7 +33,8 @@ class NotShuffled(Rule):
             return None
         what = f"the {order.classes} classes come one after the other" if order.kind == "classes" else "the rows are sorted by their target"
         return self.found(
-            f"the loader does not shuffle, and {what}: targets within a batch vary {order.mixed:.0%} as much as they would in shuffled batches",
+            f"the loader does not shuffle, and {what}: targets within a batch vary {order.mixed:.0%} as much as "
+            "they would in shuffled batches",
             control="give the training DataLoader shuffle=True",
             where="loader",
             evidence={"mixed": round(order.mixed, 4), "batches": order.batches, "classes": order.classes},

@@ -18,7 +18,8 @@ class BadInputValues(Rule):
     same in every row although the rows come from different examples.
     Why it hurts: one NaN spreads through every sum that it takes part in, to the loss, to all gradients and with the step to all weights.
     Equal inputs leave nothing to tell examples apart by.
-    What to do: fill or drop missing values before training; do not divide by a deviation of 0; use log1p for counts; divide bytes by 255, not
+    What to do: fill or drop missing values before training; do not divide by a deviation of 0; use log1p for counts; divide bytes by
+    255, not
     with the integer division.
     When it is wrong: a network that masks missing values itself keeps a finite loss, and is left alone; so are masks made of -inf.
     """
@@ -40,7 +41,8 @@ class BadInputValues(Rule):
             return None
         columns = ", ".join(map(str, seen.columns))
         return self.found(
-            f"{seen.share:.2%} of the input cells are {seen.what} (first in row {seen.rows[0]} of those read, feature {columns}), and the loss is not finite since",
+            f"{seen.share:.2%} of the input cells are {seen.what} (first in row {seen.rows[0]} of those read, "
+            f"feature {columns}), and the loss is not finite since",
             control="fill or drop missing values before training, and divide by deviations only where they are not 0",
             where=f"inputs, feature {columns}",
             evidence={"share": seen.share, "rows": list(seen.rows), "features": list(seen.columns), "what": seen.what},

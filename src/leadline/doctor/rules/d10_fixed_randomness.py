@@ -52,7 +52,8 @@ class FixedRandomness(Rule):
         if not seeded.steps:
             return None
         return self.found(
-            f"steps {', '.join(map(str, seeded.steps[:4]))} all drew ({seeded.what}) from the very same state of the generator: it is set back in each step",
+            f"steps {', '.join(map(str, seeded.steps[:4]))} all drew ({seeded.what}) from the very same state "
+            "of the generator: it is set back in each step",
             control="call manual_seed once, before the loop",
             step=seeded.steps[1],
             where="training step",
@@ -65,7 +66,8 @@ class FixedRandomness(Rule):
         except NotExamined:
             return None
         words = {
-            "reseeds": f"reading a row sets the generator of {', '.join(rows.which)} to a fixed state: all that is random afterwards repeats",
+            "reseeds": f"reading a row sets the generator of {', '.join(rows.which)} to a fixed state: all "
+            "that is random afterwards repeats",
             "same noise": "each row is changed by the same random draw, in every epoch",
             "same by row": "each row's random change is the same in every epoch",
         }

@@ -31,7 +31,8 @@ class PreprocessingSkew(Rule):
         if not seen.is_large or not (seen.val_loss >= seen.reference or seen.val_loss != seen.val_loss):
             return None
         return self.found(
-            f"validation inputs have mean {seen.means[1]:.3g} and deviation {seen.stds[1]:.3g}, training inputs {seen.means[0]:.3g} and {seen.stds[0]:.3g}; "
+            f"validation inputs have mean {seen.means[1]:.3g} and deviation {seen.stds[1]:.3g}, training inputs "
+            f"{seen.means[0]:.3g} and {seen.stds[0]:.3g}; "
             f"the validation loss is {seen.val_loss:.4g}",
             control="give validation the same scaling as training (the same Normalize with the training part's statistics)",
             severity="error" if seen.is_gross else "warning",

@@ -40,9 +40,11 @@ def _padded(ignore: int) -> Bench:
 class PaddingCounted(Rule):
     """Much of what the loss averages over is padding, which is trivially right.
 
-    What it sees: rows of inputs and targets that end in runs of one value at the same places (or pictures with one empty border), more than a
+    What it sees: rows of inputs and targets that end in runs of one value at the same places (or pictures with one empty border), more
+    than a
     fifth of all positions, in a loss that neither ignores nor masks that value.
-    Why it hurts: the loss looks low while the real positions are badly learnt; gradients shrink by the share of padding, differently by batch.
+    Why it hurts: the loss looks low while the real positions are badly learnt; gradients shrink by the share of padding, differently by
+    batch.
     What to do: ignore_index=<padding> in the loss, or multiply by a mask and divide by its sum.
     When it is wrong: where predicting the end of a row as many times as the row is short is the task itself.
     """

@@ -46,7 +46,8 @@ class SameBatch(Rule):
             return None
         why = "its iterator is made anew for every step" if seen.rebuilt else "one batch was fetched and is used again and again"
         return self.found(
-            f"steps {', '.join(map(str, seen.steps[:4]))} all trained on the same rows, though the loader has {seen.batches} batches: {why}",
+            f"steps {', '.join(map(str, seen.steps[:4]))} all trained on the same rows, though the loader has "
+            f"{seen.batches} batches: {why}",
             control="write `for batch in loader:` (or keep one iterator, made before the loop)",
             step=seen.steps[1],
             where="loader",

@@ -21,9 +21,11 @@ def _sharded() -> Bench:
 class SamplerNotTold(Rule):
     """The sampler that deals the rows out to processes was set up wrongly, or is never told that a new epoch began.
 
-    What it sees: a DistributedSampler with shuffle that still stands at epoch 0 when the third epoch has begun; or one that counts more ranks
+    What it sees: a DistributedSampler with shuffle that still stands at epoch 0 when the third epoch has begun; or one that counts more
+    ranks
     than processes run.
-    Why it hurts: its order hangs on the epoch's number alone, so every epoch has the same batches; rows of ranks that do not run are never seen.
+    Why it hurts: its order hangs on the epoch's number alone, so every epoch has the same batches; rows of ranks that do not run are
+    never seen.
     What to do: call loader.sampler.set_epoch(epoch) at the start of each epoch; let it take the number of ranks from the process group.
     When it is wrong: a sampler that is meant to give one fixed shard of the data to this process reads as a missing rank.
     """
@@ -36,7 +38,8 @@ class SamplerNotTold(Rule):
         seen: SamplerEpochs = evidence["sampler_epochs"]
         if seen.ranks > seen.running:
             return self.found(
-                f"the sampler deals the rows out to {seen.ranks} ranks, and {seen.running} runs: {1 - seen.running / seen.ranks:.0%} of the rows are never seen",
+                f"the sampler deals the rows out to {seen.ranks} ranks, and {seen.running} runs: "
+                f"{1 - seen.running / seen.ranks:.0%} of the rows are never seen",
                 control="leave num_replicas and rank out, so that the sampler asks the process group; in one process use shuffle=True",
                 where="loader",
                 evidence={"ranks": seen.ranks, "running": seen.running},

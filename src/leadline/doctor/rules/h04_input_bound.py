@@ -20,13 +20,13 @@ SLOW_S = 0.005  # waits below this are the loader's own overhead on tiny steps
 class InputBound(Rule):
     """Most of a step's time is waiting for its batch.
 
-    **What it sees.** The time inside the loader's `next`, beside the time from step to step, by their medians.
+    What it sees: The time inside the loader's `next`, beside the time from step to step, by their medians.
 
-    **Why it hurts.** It does no harm to what is learnt; it costs time, and on a rented machine money.
+    Why it hurts: It does no harm to what is learnt; it costs time, and on a rented machine money.
 
-    **What to do.** `num_workers` in the DataLoader, `pin_memory=True` for a GPU, data decoded once beforehand.
+    What to do: `num_workers` in the DataLoader, `pin_memory=True` for a GPU, data decoded once beforehand.
 
-    **When it is wrong.** On tiny networks the loader is always the larger part, and nothing is said below 5 ms a batch. This is a note.
+    When it is wrong: On tiny networks the loader is always the larger part, and nothing is said below 5 ms a batch. This is a note.
     """
 
     code, cause, title = "H04", "input_bound", "the steps wait for their data"

@@ -15,13 +15,13 @@ LARGE = 1_000_000  # parameters
 class WrongDevice(Rule):
     """All parameters are on the host, and an accelerator stands idle.
 
-    **What it sees.** The device of every parameter, and whether torch can use an accelerator in this process.
+    What it sees: The device of every parameter, and whether torch can use an accelerator in this process.
 
-    **Why it hurts.** It harms no result; a step takes ten to a hundred times as long as it could.
+    Why it hurts: It harms no result; a step takes ten to a hundred times as long as it could.
 
-    **What to do.** `model.to("cuda")` before the optimizer is built, and each batch `.to("cuda")`.
+    What to do: `model.to("cuda")` before the optimizer is built, and each batch `.to("cuda")`.
 
-    **When it is wrong.** Small networks are faster on the host: it is a warning only from a million parameters and 50 ms a step on, and a
+    When it is wrong: Small networks are faster on the host: it is a warning only from a million parameters and 50 ms a step on, and a
     note above 10 ms. Nothing is said where no accelerator can be used.
     """
 

@@ -18,17 +18,17 @@ from leadline.record.finding import Finding
 class NotFinite(Rule):
     """A loss or a gradient is NaN or infinite.
 
-    **What it sees.** The loss at every backward pass, and the gradient nearest the input at every step. At the first that is not finite the
+    What it sees: The loss at every backward pass, and the gradient nearest the input at every step. At the first that is not finite the
     graph is still there: it is walked from the inputs on to the first operation that made such a value out of finite ones, or to the
     parameter or the data that held it. For a gradient the step is done again on a copy, and its backward pass is watched operation by
     operation. Named are the operation, the layer, the step and the rows of the batch.
 
-    **Why it hurts.** The next update writes NaN into every weight, and nothing is learnt any more, whatever the logged mean says.
+    Why it hurts: The next update writes NaN into every weight, and nothing is learnt any more, whatever the logged mean says.
 
-    **What to do.** log 0, division by 0, the root of 0: add an eps inside (`torch.log(x + 1e-8)`, `torch.sqrt(x + 1e-12)`), or use the
+    What to do: log 0, division by 0, the root of 0: add an eps inside (`torch.log(x + 1e-8)`, `torch.sqrt(x + 1e-12)`), or use the
     function that takes logits. Overflow after a rising loss: a smaller learning rate, or clipping. Bad rows: clean the data.
 
-    **When it is wrong.** It is a fact; only its place may be missed, and then the finding says so. A scaled loss that overflows in half
+    When it is wrong: It is a fact; only its place may be missed, and then the finding says so. A scaled loss that overflows in half
     precision is the scaler's business in its first steps, and nothing is said.
     """
 

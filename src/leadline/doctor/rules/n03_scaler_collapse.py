@@ -44,8 +44,10 @@ class ScalerCollapse(Rule):
             return None
         return self.found(
             f"{history.all_skipped} of {history.updates} steps were skipped: gradients were not "
-            f"finite; the scale went {history.first:.3g} -> {history.scale:.3g}: no scale helps, something overflows in half precision",
-            control="autocast to bfloat16, or compute what overflows in float32 (torch.autocast(..., enabled=False)); look for outlier rows",
+            f"finite; the scale went {history.first:.3g} -> {history.scale:.3g}: no scale helps, something overflows",
+            control=(
+                "autocast to bfloat16, or compute what overflows in float32 (torch.autocast(..., enabled=False)); look for outlier rows"
+            ),
             severity="error" if collapsed or history.recent > 0.5 else "warning",
             evidence={"updates": history.updates, "skipped": history.skipped, "recent": history.recent, "scale": history.scale},
             set={"train.precision": "bf16"},

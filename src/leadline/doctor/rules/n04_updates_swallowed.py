@@ -28,7 +28,7 @@ class UpdatesSwallowed(Rule):
     """
 
     code, cause, title = "N04", "low_precision_weights_swallow_updates", "Half-precision weights swallow updates"
-    needs = ("swallowed",)
+    needs = ("swallowed", "learning")
     after = 4
     kind = "experiment"
     explained_by = ("N06",)
@@ -38,7 +38,7 @@ class UpdatesSwallowed(Rule):
         swallowed = evidence["swallowed"]
         if swallowed.trial is None:
             return None
-        helps = swallowed.trial.helps
+        helps = swallowed.trial.helps or (evidence["learning"].is_bad and swallowed.goes_further)
         if not helps and swallowed.share < NEARLY_ALL:
             return None
         proof = f"; {swallowed.trial.in_words}" if helps else ""
@@ -55,8 +55,8 @@ class UpdatesSwallowed(Rule):
 
     @classmethod
     def sick(cls) -> Case:
-        """Adam at 1e-3 on weights in bfloat16."""
-        return watched(lambda: _in_bfloat16(1e-3), "model.bfloat16() and a small learning rate")
+        """Adam at 3e-4 on weights in bfloat16."""
+        return watched(lambda: _in_bfloat16(3e-4), "model.bfloat16() and a small learning rate")
 
     @classmethod
     def well(cls) -> Case:

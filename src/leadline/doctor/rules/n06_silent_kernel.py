@@ -16,16 +16,16 @@ from leadline.record.finding import Finding
 class SilentKernel(Rule):
     """An optimizer step silently changes nothing.
 
-    **What it sees.** A parameter in the optimizer has a gradient at every measured step, its learning rate is not 0, the update would be a
+    What it sees: A parameter in the optimizer has a gradient at every measured step, its learning rate is not 0, the update would be a
     hundred times the smallest change that its number format can hold, and its values are bit for bit those from before training.
 
-    **Why it hurts.** That weight does not train, and no error says so. Known causes: kernels that write into a contiguous copy of a strided
+    Why it hurts: That weight does not train, and no error says so. Known causes: kernels that write into a contiguous copy of a strided
     tensor and forget it (Metal backend, 2024), optimizer wrappers that step a copy, hooks that put the old value back.
 
-    **What to do.** Make the parameter contiguous (`p.data = p.data.contiguous()`), update torch or the optimizer's package, or compare with
+    What to do: Make the parameter contiguous (`p.data = p.data.contiguous()`), update torch or the optimizer's package, or compare with
     torch's own optimizer.
 
-    **When it is wrong.** An optimizer that updates only every so many steps is given 25 of them. A rate of 0 is no fault of a kernel, and
+    When it is wrong: An optimizer that updates only every so many steps is given 25 of them. A rate of 0 is no fault of a kernel, and
     half-precision weights that swallow small updates are another one (N04).
     """
 

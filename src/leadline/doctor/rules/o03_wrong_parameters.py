@@ -17,16 +17,16 @@ from leadline.record.finding import Finding
 class WrongParameters(Rule):
     """The optimizer holds tensors that are not the network's, or not those that the loss reaches.
 
-    **What it sees.** Two sets: the parameters that get a gradient at every step, and those that stand in an optimizer that steps. Tensors
+    What it sees: Two sets: the parameters that get a gradient at every step, and those that stand in an optimizer that steps. Tensors
     in the optimizer that the network does not have and that never get a gradient are left from before it was copied, or before a layer
     was replaced: that is certain. Parameters that are left out are tried: the first steps are done again on a copy with them in the
     optimizer.
 
-    **Why it hurts.** The layers left out stay as they were made, at random; with an optimizer built for an old copy nothing trains at all.
+    Why it hurts: The layers left out stay as they were made, at random; with an optimizer built for an old copy nothing trains at all.
 
-    **What to do.** Build the optimizer after the network is complete (after replacing layers, copying, loading), from `model.parameters()`.
+    What to do: Build the optimizer after the network is complete (after replacing layers, copying, loading), from `model.parameters()`.
 
-    **When it is wrong.** Training only the last layer of a pre-trained network, or its biases, is a choice; nothing is said unless what was
+    When it is wrong: Training only the last layer of a pre-trained network, or its biases, is a choice; nothing is said unless what was
     left out looks untouched since torch made it and training it makes the loss fall far faster.
     """
 

@@ -18,15 +18,15 @@ RISE = 2.5  # a rate so many times the one before is not a schedule's next value
 class StateLostAtResume(Rule):
     """The optimizer's state is lost in the middle of training.
 
-    **What it sees.** An optimizer whose state was there after one step and is empty before the next; or a new, empty optimizer of the same
+    What it sees: An optimizer whose state was there after one step and is empty before the next; or a new, empty optimizer of the same
     kind that takes over the same parameters, together with a loss that jumps beyond its own spread or a learning rate that jumps up.
 
-    **Why it hurts.** Adam's first steps after it are of full size in every coordinate whatever the gradient is, momentum begins at zero,
+    Why it hurts: Adam's first steps after it are of full size in every coordinate whatever the gradient is, momentum begins at zero,
     and a schedule that starts again brings the first, large rate to weights that are nearly finished.
 
-    **What to do.** Save and load `optimizer.state_dict()` and `scheduler.state_dict()` with the weights, and go on with the same objects.
+    What to do: Save and load `optimizer.state_dict()` and `scheduler.state_dict()` with the weights, and go on with the same objects.
 
-    **When it is wrong.** A new optimizer for a new phase, with other parameters or a lower rate, is a choice. State emptied on purpose (a warm
+    When it is wrong: A new optimizer for a new phase, with other parameters or a lower rate, is a choice. State emptied on purpose (a warm
     restart) looks the same as state lost: unless the loss jumps, this is a suspicion only. A resume in a new process cannot be seen from
     inside.
     """

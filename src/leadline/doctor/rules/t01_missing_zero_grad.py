@@ -33,7 +33,8 @@ class MissingZeroGrad(Rule):
         if len(left.steps) < 2:
             return None
         return self.found(
-            f"the gradients of the step before were still there at {left.in_words}: nothing sets them to zero, so each update adds up all gradients since the start",
+            f"the gradients of the step before were still there at {left.in_words}: nothing sets them to zero, "
+            "so each update adds up all gradients since the start",
             control="call optimizer.zero_grad() before loss.backward(), once per step",
             step=left.steps[0],
             evidence={"steps": list(left.steps[:5])},

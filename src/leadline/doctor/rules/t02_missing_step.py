@@ -20,16 +20,16 @@ FEW = 8  # backward passes: a training that ends before them may have been an at
 class MissingStep(Rule):
     """Backward passes bring gradients, but no optimizer step uses them.
 
-    **What it sees.** Backward passes without an `optimizer.step()` of an optimizer that holds the network's parameters: while gradients are
+    What it sees: Backward passes without an `optimizer.step()` of an optimizer that holds the network's parameters: while gradients are
     zeroed in between, or after a whole pass over the loader, or until the end. Or steps at which every gradient is zero or gone because
     `zero_grad()` was called between `backward()` and `step()`. Both are facts of the order of calls; nothing is estimated.
 
-    **Why it hurts.** The weights never change (or only shrink by weight decay): the loss stays where it began.
+    Why it hurts: The weights never change (or only shrink by weight decay): the loss stays where it began.
 
-    **What to do.** The order is `optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()`, each once per update, on the optimizer that
+    What to do: The order is `optimizer.zero_grad()`, `loss.backward()`, `optimizer.step()`, each once per update, on the optimizer that
     was built from `model.parameters()`.
 
-    **When it is wrong.** An update written by hand (`p -= lr * p.grad`) is no optimizer step, but it changes the weights, and then
+    When it is wrong: An update written by hand (`p -= lr * p.grad`) is no optimizer step, but it changes the weights, and then
     nothing is said. Gradient accumulation over more than 64 batches waits for its step until the loader was gone through.
     """
 

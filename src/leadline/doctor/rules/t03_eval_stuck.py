@@ -14,15 +14,15 @@ from leadline.record.finding import Finding, Severity
 class EvalStuck(Rule):
     """The network is in eval mode while it trains.
 
-    **What it sees.** At the moment of `optimizer.step()` the whole network has `training == False`, and it has dropout or batch norm in
+    What it sees: At the moment of `optimizer.step()` the whole network has `training == False`, and it has dropout or batch norm in
     parts that train: after a validation pass whose `model.eval()` nobody took back, or from the first step on.
 
-    **Why it hurts.** Dropout does nothing, so the network overfits; batch norm normalises with running statistics that no longer follow the
+    Why it hurts: Dropout does nothing, so the network overfits; batch norm normalises with running statistics that no longer follow the
     weights (or never saw a batch), so its outputs drift and the loss rises.
 
-    **What to do.** Call `model.train()` at the start of every training epoch, after each validation pass.
+    What to do: Call `model.train()` at the start of every training epoch, after each validation pass.
 
-    **When it is wrong.** Whoever fine-tunes with frozen batch norms on purpose puts those modules in eval mode and leaves the network in
+    When it is wrong: Whoever fine-tunes with frozen batch norms on purpose puts those modules in eval mode and leaves the network in
     train mode, and nothing is said; nor where a part of the network was put in train mode by hand, or where nothing minds the mode. A
     pre-trained network that is in eval mode from the first step is a warning only.
     """

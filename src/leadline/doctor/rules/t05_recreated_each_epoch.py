@@ -17,15 +17,15 @@ from leadline.record.finding import Finding
 class RecreatedEachEpoch(Rule):
     """Network, weights or optimizer are made anew in each epoch.
 
-    **What it sees.** Between two steps, once a pass over the data, and at least twice: the weights are again exactly those of the start (an old
+    What it sees: Between two steps, once a pass over the data, and at least twice: the weights are again exactly those of the start (an old
     checkpoint is loaded), or have nothing in common with those before (initialised again); or another network of the same shapes is trained
     from there on; or a new optimizer with empty state takes over the same parameters.
 
-    **Why it hurts.** What an epoch learnt is thrown away. With the optimizer alone, its moments and its schedule begin anew every time.
+    Why it hurts: What an epoch learnt is thrown away. With the optimizer alone, its moments and its schedule begin anew every time.
 
-    **What to do.** Move the network, its initialisation, `load_state_dict` and the optimizer out of the epoch loop.
+    What to do: Move the network, its initialisation, `load_state_dict` and the optimizer out of the epoch loop.
 
-    **When it is wrong.** Cross-validation and restarts begin anew on purpose, but after several epochs: nothing is said then. Swapping in
+    When it is wrong: Cross-validation and restarts begin anew on purpose, but after several epochs: nothing is said then. Swapping in
     averaged weights for a validation pass, clipping weights after each step, and one new optimizer when layers are unfrozen are no
     restarts.
     """

@@ -21,14 +21,14 @@ STEPS = 400  # or so many steps
 class GraphKept(Rule):
     """Graphs of steps long done are still in memory.
 
-    **What it sees.** The loss of a few steps carries a mark that lives exactly as long as its graph. Marks of nearly all old steps are
+    What it sees: The loss of a few steps carries a mark that lives exactly as long as its graph. Marks of nearly all old steps are
     still alive, beyond the end of an epoch: somebody holds a tensor that was not detached, in a running sum or a list.
 
-    **Why it hurts.** Memory grows with every step, until it is full. Training itself is not wrong.
+    Why it hurts: Memory grows with every step, until it is full. Training itself is not wrong.
 
-    **What to do.** `total += loss.item()`, or `outputs.append(output.detach())`.
+    What to do: `total += loss.item()`, or `outputs.append(output.detach())`.
 
-    **When it is wrong.** A sum over one epoch that is read at its end holds little and is forgotten: nothing is said before it outlives two
+    When it is wrong: A sum over one epoch that is read at its end holds little and is forgotten: nothing is said before it outlives two
     passes over the data or 400 steps. This is a warning, never an error.
     """
 

@@ -18,14 +18,14 @@ from leadline.record.finding import Finding
 class TeacherNotUpdated(Rule):
     """A moving average, teacher or target copy of the network stands still while the network trains.
 
-    **What it sees.** A torch `AveragedModel` that is called for answers and whose `update_parameters` never was. Or a part of the network
+    What it sees: A torch `AveragedModel` that is called for answers and whose `update_parameters` never was. Or a part of the network
     that was equal to another part at the start, does not train, and is bit for bit what it was while the other part moved.
 
-    **Why it hurts.** Its answers are those of the untrained network: a teacher that teaches noise, an evaluation of the start.
+    Why it hurts: Its answers are those of the untrained network: a teacher that teaches noise, an evaluation of the start.
 
-    **What to do.** `ema.update_parameters(model)` after each step, or the copy's own update with a decay below 1.
+    What to do: `ema.update_parameters(model)` after each step, or the copy's own update with a decay below 1.
 
-    **When it is wrong.** A frozen reference copy is right in preference optimisation and distillation; so a copy inside the network is a note
+    When it is wrong: A frozen reference copy is right in preference optimisation and distillation; so a copy inside the network is a note
     only, unless the network answers with it in eval mode. Copies outside it that are not torch's own are not examined.
     """
 

@@ -117,11 +117,11 @@ def _flow(signs: StartSigns, *, chain: bool) -> str:
 def _own(twin: Twin, moment: Moment) -> None:
     """Adjacencies that the network holds leave each node mostly as it is; skips as well, for the depth alone would hide the effect."""
     rows = moment.inputs[0].shape[0]
-    for module in twin.model.modules():
-        for held in (*module.buffers(recurse=False), *(v for v in vars(module).values() if isinstance(v, Tensor))):
-            if held.shape == (rows, rows) and held.is_floating_point() and not held.is_sparse:
-                with torch.no_grad():
-                    held.copy_(0.1 * held + 0.9 * torch.eye(rows, dtype=held.dtype, device=held.device))
+    held = [t for m in twin.model.modules() for t in (*m.buffers(recurse=False), *(v for v in vars(m).values() if isinstance(v, Tensor)))]
+    for matrix in held:
+        if matrix.shape == (rows, rows) and matrix.is_floating_point() and not matrix.is_sparse:
+            with torch.no_grad():
+                matrix.copy_(0.1 * matrix + 0.9 * torch.eye(rows, dtype=matrix.dtype, device=matrix.device))
     add_skips(twin)
     unit_scale(twin, moment)
 

@@ -6,6 +6,7 @@ The last sum of the loss is taken apart: terms that use the data of the step, an
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +19,10 @@ from leadline.doctor.moment import Moment
 from leadline.doctor.tape import Entry, Given, Made, Script, flatten, marks_of
 from leadline.doctor.twin import Twin
 
-STEPS = 60
-BETTER = 0.1  # of the error
-LIGHTER = (3e-2, 1e-3)
+STEPS = 100
+SECONDS = 2.0  # of one replay
+BETTER = 0.02  # of the error
+LIGHTER = (1e-2, 0.0)
 TRIES = 2  # of the replay per training: it takes a second
 SAME = 0.05  # of the targets' variance: answers that vary less between inputs are one answer
 ADD = ("add", "add_", "__add__", "__radd__", "__iadd__", "sub", "__sub__", "__rsub__", "__isub__", "sub_")
@@ -36,7 +38,8 @@ class Terms:
 
 @dataclass(frozen=True)
 class Collapse:
-    """variety: variance of the answers between inputs as a share of the targets'. penalty, error: values of the two terms now.
+    """variety: how far answers depend on the input, as a share of its variance; freed: that of the best replay. penalty, error: the
+    terms now.
 
     trial: the error term with the penalty `factor` times as heavy, from the start, beside the penalty as it is.
     """
@@ -47,12 +50,14 @@ class Collapse:
     factor: float
     trial: Trial
     error_now: float
+    freed: float
 
     @property
     def helps(self) -> bool:
         """Whether the error falls below what the run reached and what the same steps reach as it is, each by a tenth (the mean is "
         "learnt anyway)."""
-        return self.trial.with_control.after < (1 - BETTER) * min(self.error_now, self.trial.as_is.after)
+        better = self.trial.with_control.after < (1 - BETTER) * min(self.error_now, self.trial.as_is.after)
+        return better and self.freed > max(2 * SAME, 10 * self.variety)
 
 
 def measure(scene: Scene) -> Collapse:
@@ -70,10 +75,12 @@ def measure(scene: Scene) -> Collapse:
     scene.kept["collapse_tries"] = tried + 1
     error, penalty = term_values(scene.lab.now(), moments[-1], terms[-1])
     held, train = (moments[1::2] or moments, moments[::2])
-    ends = {factor: _curve(scene, train, held, factor) for factor in (1.0, *LIGHTER)}
+    twins = {factor: scene.lab.at_start() for factor in (1.0, *LIGHTER)}
+    ends = {factor: _curve(twin, train, held, factor) for factor, twin in twins.items()}
     best = min(LIGHTER, key=lambda factor: ends[factor].after if math.isfinite(ends[factor].after) else math.inf)
-    trial = Trial(f"the divergence weighing {best:g} times as much (error term)", ends[1.0], ends[best])
-    return Collapse(variety, error, penalty, best, trial, _error(scene.lab.now(), held))
+    words = f"the divergence weighing {best:g} times as much" if best else "no divergence"
+    trial = Trial(f"{words} (error term alone)", ends[1.0], ends[best])
+    return Collapse(variety, error, penalty, best, trial, _error(scene.lab.now(), held), _variety(twins[best], moments[-1]))
 
 
 def _variety(twin: Twin, moment: Moment) -> float:
@@ -168,15 +175,15 @@ def lighter(moment: Moment, terms: Terms, factor: float) -> Callable[[Entry, Any
     return change
 
 
-def _curve(scene: Scene, train: list[Moment], held: list[Moment], factor: float) -> Curve:
-    twin = scene.lab.at_start()
+def _curve(twin: Twin, train: list[Moment], held: list[Moment], factor: float) -> Curve:
+    began = time.perf_counter()
     before = _error(twin, held)
     changes = [lighter(moment, terms_of(moment.script), factor) for moment in train]
     losses: list[float] = []
     for number in range(STEPS):
         place = number % len(train)
         losses.append(sum(twin.step(train[place], change=changes[place])))
-        if not math.isfinite(losses[-1]):
+        if not math.isfinite(losses[-1]) or time.perf_counter() - began > SECONDS:
             break
     return Curve(before, _error(twin, held), tuple(losses), len(losses))
 

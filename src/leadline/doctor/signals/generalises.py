@@ -10,7 +10,8 @@ from leadline.doctor.signals.learning import Learning
 
 @dataclass(frozen=True)
 class Generalises:
-    """fresh: mean loss on rows not trained on; trivial: of the best constant answer; train: latest training loss. source: where fresh is from."""
+    """fresh: mean loss on rows not trained on; trivial: of the best constant answer; train: latest training loss. source: where fresh is
+    from."""
 
     fresh: float
     trivial: float

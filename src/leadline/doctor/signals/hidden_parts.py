@@ -66,10 +66,9 @@ def _inside(value: Any, place: str, seen: set[int], depth: int) -> Iterator[tupl
             if id(tensor) not in seen and tensor.requires_grad:
                 seen.add(id(tensor))
                 yield f"{place}.{name}", tensor
-        for path, module in value.named_modules():
-            for name, inner in vars(module).items():
-                if name not in REGISTERED and not name.endswith("_hooks"):
-                    yield from _inside(inner, ".".join(part for part in (place, path, name) if part), seen, depth - 1)
+        for path, name, inner in ((path, *field) for path, module in value.named_modules() for field in list(vars(module).items())):
+            if name not in REGISTERED and not name.endswith("_hooks"):
+                yield from _inside(inner, ".".join(part for part in (place, path, name) if part), seen, depth - 1)
     else:
         for name, inner in _parts(value):
             yield from _inside(inner, f"{place}{name}", seen, depth - 1)

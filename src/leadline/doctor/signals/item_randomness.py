@@ -26,7 +26,8 @@ Problem = Literal["reseeds", "same noise", "same by row", ""]
 
 @dataclass(frozen=True)
 class ItemRandomness:
-    """problem: "reseeds" (a row sets the process's generators back), "same noise" (each row is changed by the same draw), "same by row" (a stored
+    """problem: "reseeds" (a row sets the process's generators back), "same noise" (each row is changed by the same draw), "same by row"
+    (a stored
     row is changed by a draw that is the same in every epoch), "". which: the generators that are set back.
     """
 
@@ -47,7 +48,8 @@ class _Draws(TorchFunctionMode):
 
 
 def measure(scene: Scene) -> ItemRandomness:
-    """Asks the training set for its first two rows, twice each, with other generators. Raises NotExamined where rows cannot be asked for."""
+    """Asks the training set for its first two rows, twice each, with other generators. Raises NotExamined where rows cannot be asked
+    for."""
     dataset, _ = inner_dataset(scene.sample.loader)
     if (
         dataset is None

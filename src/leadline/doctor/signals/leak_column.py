@@ -17,7 +17,8 @@ ORDINARY = 0.9  # what other columns must stay below: well parted clouds have ma
 
 @dataclass(frozen=True)
 class LeakColumn:
-    """columns: those that the target accounts for almost wholly (at most a tenth of all). told: that share for the first. others: for the best
+    """columns: those that the target accounts for almost wholly (at most a tenth of all). told: that share for the first. others: for
+    the best
     of the rest. kind: "classes" or "numbers".
     """
 

@@ -29,7 +29,7 @@ class Modes:
 
 
 def measure(scene: Scene) -> Modes:
-    """Raises NotExamined where no part that trains behaves otherwise in eval mode, or parts of the network were put in other modes by hand."""
+    """Raises NotExamined where no part that trains behaves otherwise in eval mode."""
     heard = scene.heard
     if not heard.steps:
         raise NotExamined("no step was taken yet")

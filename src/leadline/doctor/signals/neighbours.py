@@ -1,4 +1,5 @@
-"""Whether neighbours in the inputs share their targets, by several distances, and whether they would under another alignment of the files."""
+"""Whether neighbours in the inputs share their targets, by several distances, and whether they would under another alignment of the
+files."""
 
 from __future__ import annotations
 

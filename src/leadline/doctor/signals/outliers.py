@@ -59,11 +59,10 @@ def _tensors(scene: Scene) -> list[tuple[str, Tensor]]:
         (name, p) for name, p in bare(scene.model).named_parameters() if p.numel() >= SOME and p.is_floating_point()
     ]
     names = {id(p): name for name, p in named}
-    for optimizer in scene.heard.optimizers:
-        for parameter, state in optimizer.state.items():
-            for key, value in state.items():
-                if isinstance(value, Tensor) and value.shape == parameter.shape and id(parameter) in names and value.is_floating_point():
-                    named.append((f"{names[id(parameter)]} ({key})", value))
+    for parameter, state in ((p, state) for optimizer in scene.heard.optimizers for p, state in optimizer.state.items()):
+        for key, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape and id(parameter) in names and value.is_floating_point():
+                named.append((f"{names[id(parameter)]} ({key})", value))
     return named
 
 

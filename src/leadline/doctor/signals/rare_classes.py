@@ -20,7 +20,8 @@ LATEST = 8  # recorded steps asked
 
 @dataclass(frozen=True)
 class RareClasses:
-    """rare: class numbers; share: of the rows. found, common_found: recall of rare and common classes on the latest recorded batches. handled:
+    """rare: class numbers; share: of the rows. found, common_found: recall of rare and common classes on the latest recorded batches.
+    handled:
     a class weight or a weighted sampler is at work. settled: the loss no longer falls.
     """
 

@@ -17,7 +17,8 @@ SEEN = 4  # recorded steps with the same rows: by chance none would be
 
 @dataclass(frozen=True)
 class RepeatedBatch:
-    """steps: recorded steps that all had one batch (empty: they differ). batches: how many the loader has. rebuilt: whether the loader was begun
+    """steps: recorded steps that all had one batch (empty: they differ). batches: how many the loader has. rebuilt: whether the loader
+    was begun
     anew for each of them; else the batch was fetched once.
     """
 

@@ -160,12 +160,11 @@ def _off_scale(matrices: list[Layer]) -> dict[str, float]:
 def _recurrent(layers: list[Layer]) -> dict[str, float]:
     """Plain recurrences whose matrix enlarges: a spectral norm far above one is taken to the power of the sequence's length."""
     found: dict[str, float] = {}
-    for layer in layers:
-        if isinstance(layer.module, (nn.RNN, nn.RNNCell)):
-            for name, weight in layer.module.named_parameters():
-                norm = float(torch.linalg.matrix_norm(weight.detach().double(), 2)) if name.startswith("weight_hh") else 0.0
-                if norm > 1.5:  # PyTorch's own start lies near 1.15
-                    found[layer.path] = norm
+    plain = [layer for layer in layers if isinstance(layer.module, (nn.RNN, nn.RNNCell))]
+    for path, name, weight in ((layer.path, *named) for layer in plain for named in layer.module.named_parameters()):
+        norm = float(torch.linalg.matrix_norm(weight.detach().double(), 2)) if name.startswith("weight_hh") else 0.0
+        if norm > 1.5:  # PyTorch's own start lies near 1.15
+            found[path] = norm
     return found
 
 

@@ -15,7 +15,8 @@ SPREADS = 3.0  # of the loss, by its median absolute deviation
 
 @dataclass(frozen=True)
 class StateLost:
-    """step: the first such. how: "emptied" (the same optimizer's state was cleared) or "rebuilt" (a new one of the same kind took over). rate
+    """step: the first such. how: "emptied" (the same optimizer's state was cleared) or "rebuilt" (a new one of the same kind took over).
+    rate
     before and after it; losses: medians before and after; jumped: the loss rose beyond its own spread.
     """
 

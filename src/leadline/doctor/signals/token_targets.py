@@ -16,7 +16,8 @@ from leadline.doctor.tape import flatten
 
 @dataclass(frozen=True)
 class TokenTargets:
-    """own, next: share of targets that are the input at their place, or the one after it. causal: whether answers hang on earlier inputs only
+    """own, next: share of targets that are the input at their place, or the one after it. causal: whether answers hang on earlier inputs
+    only
     (None: not asked). elsewhere: share of rows whose targets are the next tokens of the row `shift` places on in the data set.
     """
 

@@ -21,6 +21,7 @@ from leadline.doctor.twin import Twin
 
 HORIZON = (20, 40)  # steps of a replay while the run is young, and later: a slow control shows in forty
 SECONDS = 3.0  # for the whole tournament
+LEAST = 20  # steps of a replay, however slow: fewer prove nothing
 EARLY = 20  # steps before which nothing is said: the run may still be in its first, noisy moves
 RIPE = 3  # horizons: a run so long had time enough to beat forty steps
 MATERIAL = 0.1  # of the first loss: what a control must bring more, to count as harm
@@ -125,7 +126,18 @@ def measure(scene: Scene) -> Tournament:
         raise NotExamined("nothing points at the optimizer")
     if len(scene.moments) < 2:
         raise NotExamined("too few recorded steps")
+    _spend_a_try(scene, learning)
     return _Race(scene, dynamics, learning).run(candidates)
+
+
+def _spend_a_try(scene: Scene, learning: Learning) -> None:
+    """A tournament takes a second: a run that learns gets two of them (one kept for the end), any other four."""
+    if not learning.is_bad and len(learning.values) < RIPE * HORIZON[0]:
+        raise NotExamined("training falls, and is too young to be held against a replay")
+    tries = scene.kept.get("tournaments", 0)
+    if tries >= (3 if learning.is_bad else 1) and not scene.ended:
+        raise NotExamined("the replays were done before; once more at the end")
+    scene.kept["tournaments"] = tries + 1
 
 
 class _Race:
@@ -145,11 +157,13 @@ class _Race:
         scene, steps = self.scene, len(self.learning.values)
         base = self._twin()
         start, now = self._loss(base), self._loss(scene.lab.now())
-        horizon = HORIZON[steps >= 100]
+        horizon = HORIZON[steps >= 100 or scene.ended]
+        if not self._may_be_ripe(steps, horizon) and not (self.learning.is_bad and not start - now > 0.05 * abs(start)):
+            raise NotExamined("too early to hold a run that falls against a replay")
         began = time.perf_counter()
         as_is = self._curve(Candidate("", "nothing changed"), start, horizon)
         each = time.perf_counter() - began
-        horizon = max(10, min(horizon, int(horizon * SECONDS / max(each * len(candidates), 1e-9))))
+        horizon = max(LEAST, min(horizon, int(horizon * SECONDS / max(each * len(candidates), 1e-9))))
         entrants = []
         for candidate in candidates:
             entrants.append(Entrant(candidate, Trial(candidate.name, as_is, self._curve(candidate, start, horizon))))
@@ -158,6 +172,9 @@ class _Race:
         ripe = steps >= RIPE * horizon or (scene.ended and steps >= EARLY)
         entrants.sort(key=lambda entrant: -entrant.fall)
         return Tournament(start, now, steps, horizon, ripe, self.learning.is_bad, as_is, tuple(entrants))
+
+    def _may_be_ripe(self, steps: int, horizon: int) -> bool:
+        return steps >= RIPE * horizon // 2 or (self.scene.ended and steps >= EARLY)
 
     def _twin(self) -> Twin:
         """The network as it was, at the largest rate that training used (a warm-up begins at nearly nothing)."""
@@ -197,9 +214,10 @@ def _candidates(scene: Scene, dynamics: Dynamics, learning: Learning) -> list[Ca
     if slow and left_of_gradient(scene) < 1:
         odd.append(Candidate("O07", "the gradients as the backward pass gives them", clip=NO_CLIP))
     rates: list[Candidate] = []
-    if bad or dynamics.update_ratio > 0.1 or dynamics.first_ratio > 0.1 or odd:
+    far, near = dynamics.update_ratio > 3e-2, dynamics.update_ratio < 1e-4  # of the weight a step: no smaller, no larger rate is missing
+    if (bad and not near) or dynamics.update_ratio > 0.1 or dynamics.first_ratio > 0.1 or odd:
         rates += [Candidate("O01", f"a learning rate {n} times smaller", factor=1 / n) for n in (10, 100)]
-    if (slow or odd) and not _rate_is_rising(scene):
+    if (slow or odd) and not far and not _rate_is_rising(scene):
         rates += [Candidate("O02", f"a learning rate {n} times larger", factor=n) for n in (10, 100, 1000)]
     return odd + rates
 

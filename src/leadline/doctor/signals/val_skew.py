@@ -17,7 +17,8 @@ FEWEST = 30  # rows in each split
 
 @dataclass(frozen=True)
 class ValSkew:
-    """shift: mean distance of the features' means in training deviations. ratio: of deviations, validation to training (median of features).
+    """shift: mean distance of the features' means in training deviations. ratio: of deviations, validation to training (median of
+    features).
     means, stds: over all, training and validation. val_loss, reference: validation loss, and what a constant answer reaches.
     """
 

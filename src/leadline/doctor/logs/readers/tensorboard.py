@@ -31,11 +31,10 @@ def read(path: Path) -> Trace:
     raw: dict[str, Points] = {}
     for file in files:
         side = "" if file.parent == path or path.is_file() else f"{file.parent.name}/"
-        for event in _events(file):
-            for value in event.summary.value:
-                number = _scalar(value)
-                if number is not None:
-                    raw.setdefault(f"{side}{value.tag}", []).append((event.step, number))
+        for step, value in ((event.step, value) for event in _events(file) for value in event.summary.value):
+            number = _scalar(value)
+            if number is not None:
+                raw.setdefault(f"{side}{value.tag}", []).append((step, number))
     series = named(raw)
     if not {"train/loss", "val/loss"} & set(series):
         listed = ", ".join(list(raw)[:6]) or "no scalars"
