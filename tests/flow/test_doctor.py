@@ -16,7 +16,8 @@ from torch import nn
 from leadline import recipe as recipes
 from leadline.base.errors import Blocked, InputError, LeadlineError
 from leadline.flow.controls import in_recipe
-from leadline.flow.heal import leap
+from leadline.flow.heal import Healer
+from leadline.flow.leaps import Heedful, leap
 from leadline.flow.post_mortem import post_mortem
 from leadline.flow.preflight import preflight
 from leadline.flow.prepare import prepare
@@ -26,6 +27,7 @@ from leadline.flow.train import train
 from leadline.flow.watching import merged
 from leadline.recipe import Recipe
 from leadline.record.finding import Control, Finding
+from leadline.record.run import Run
 from leadline.training.distributed import World
 
 from .made import digits, iris, recipe_for, silent
@@ -233,3 +235,15 @@ def test_the_post_mortem_of_a_run_has_its_own_findings_and_those_of_its_curves()
     assert {(entry["code"], entry["from"]) for entry in found["findings"]} >= {("O01", "run")}
     assert found["verdict"]["state"] != "converged"
     assert not any(isinstance(value, float) and not np.isfinite(value) for value in found["verdict"].values())
+
+
+def test_a_leap_of_a_run_that_was_learning_is_answered_by_going_back(tmp_path: Path) -> None:
+    run = Run.start(out=tmp_path / "run", task=None, command="test", seed=0, device="cpu", recipe_text="schema: 1\n")
+    healer = Healer(run, silent)
+    journal = Heedful(run, healer)
+    losses = [2.0 * 0.9**i + 0.1 for i in range(60)]
+    journal.write({"split": "train", "step": i + 1, "loss": loss} for i, loss in enumerate([*losses, 9.0, 8.0, 8.0, 8.0, 8.0, 8.0]))
+    assert healer.wanted is not None
+    assert healer.wanted.left_out == (60, 61)
+    assert len(run.journal.read()) == 66
+    run.release()

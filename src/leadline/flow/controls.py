@@ -57,6 +57,11 @@ def _rounded(rate: float) -> float:
     return float(f"{rate:.3g}")
 
 
+def after_nonfinite(recipe: Recipe, where: str) -> Keys:
+    """What to do where a bad step came from the data (leave such batches out), or from the network (lower the rate)."""
+    return {"train.on_nonfinite": "skip"} if " of the batch is not finite" in where else _lower(recipe)
+
+
 def _lower(recipe: Recipe) -> Keys:
     return {LR: _rounded(_peak(recipe) / STEP)}
 
@@ -72,7 +77,6 @@ OWN: dict[str, Callable[[Recipe], Keys]] = {
     "E02": lambda _: {"train.early_stop": {"patience": 5}},
     "M02": _clipped,
     "M13": lambda _: {"train.batch_size": 32},
-    "N01": _lower,
     "N02": lambda _: {"train.precision": "fp32"},
     "N03": lambda _: {"train.precision": "fp32"},
     "N04": lambda _: {"train.precision": "fp32"},

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from leadline.base.errors import Blocked, LeadlineError, Stopped
-from leadline.flow.heal import Healer, Heedful
+from leadline.flow.heal import Healer
+from leadline.flow.leaps import Heedful
 from leadline.flow.preflight import Preflight, preflight
 from leadline.flow.prepare import prepare
 from leadline.flow.setup import Rig, changed, set_up
@@ -68,8 +69,11 @@ def trained(rig: Rig, course: Course, saved: Saved | None) -> tuple[Rig, Fitted]
                 raise
             rig, saved = _again(rig, course, healer)
             continue
+        if healer is not None and healer.wants_another_course():
+            rig, saved = _again(rig, course, healer)
+            continue
         if healer is not None:
-            healer.finish()
+            healer.courses.close(course.tell)
         return rig, fitted
 
 

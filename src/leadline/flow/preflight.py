@@ -130,7 +130,7 @@ def gradient_norms(rig: Rig) -> Asked:
     if broken:
         finding = Finding(
             code="N01",
-            cause="nan_or_inf",
+            cause="not_finite",
             severity="error",
             confidence="confirmed",
             explanation=f"the very first gradient is not finite in {', '.join(broken[:3])}",

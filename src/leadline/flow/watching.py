@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,7 +10,7 @@ from typing import Any
 
 from leadline.doctor.examine import SHOWN, ranked, rules
 from leadline.doctor.watch import Watch, in_lines
-from leadline.flow.controls import in_recipe
+from leadline.flow.controls import after_nonfinite, in_recipe
 from leadline.flow.setup import Rig
 from leadline.record.finding import ORDER, Control, Finding
 from leadline.record.run import Run
@@ -44,14 +45,15 @@ class Ward:
     def nonfinite(self, event: dict[str, Any]) -> Finding:
         """A step that the loop left out because its loss or gradient was not finite: a finding with the layer and the examples."""
         names = self.rig.prepared.examples.names
+        keys = after_nonfinite(self.rig.recipe, event["where"])
         examples = [str(names[number]) for number in event["samples"]]
         found = Finding(
             code="N01",
-            cause="nan_or_inf",
+            cause="not_finite",
             severity="error",
             confidence="confirmed",
             explanation=f"loss or gradient is not finite at step {event['step']} (loss {event['loss']}): {event['where']}",
-            control=Control("look at the named examples, lower the learning rate, or set train.clip_norm"),
+            control=Control("look at the named examples, lower the learning rate, or set train.clip_norm", keys),
             step=event["step"],
             where=event["where"],
             evidence={"loss": event["loss"], "examples": examples},
@@ -95,7 +97,9 @@ class Ward:
         if finding.step is not None and self.doctor is not None:
             steps = self.doctor.heard.steps
             then = next((step.lrs[0] for step in steps[finding.step : finding.step + 1] if step.lrs), None)
-            finding = replace(finding, step=finding.step + 1 + self.start)
+            ours = finding.step + 1 + self.start
+            told = re.sub(rf"\bstep {finding.step}\b", f"step {ours}", finding.explanation)
+            finding = replace(finding, step=ours, explanation=told)
         return in_recipe(finding, self.rig.recipe, lr_then=then)
 
     def _write(self) -> None:

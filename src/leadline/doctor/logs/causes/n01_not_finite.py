@@ -15,7 +15,7 @@ LOOKED_AT = ("train/loss", "grad_norm", "val/loss")
 class NotFinite(LogCause):
     """The first value that is no number, and which series showed it. A gradient norm can tell what a filtered loss hides."""
 
-    code, cause, needs = "N01", "nan_or_inf", ()
+    code, cause, needs = "N01", "not_finite", ()
 
     def examine(self, trace: Trace, verdict: Verdict) -> Finding | None:
         """Training that went on well after it is a warning; training that ended in it, an error."""
