@@ -49,7 +49,7 @@ def test_flags_may_stand_before_the_verb() -> None:
     assert json.loads(before.out)["code"] == "LL001"
 
 
-READY = [["rule", "LL017"], ["rule"], ["list"], ["list", "tasks"], ["list", "metrics"], ["list", "models", "mlp"], ["list", "rules"]]
+READY = [["rule", "LL017"], ["rule", "T01"], ["rule", "missing_zero_grad"], ["rule"], ["list"], ["list", "tasks"], ["list", "metrics"], ["list", "models", "mlp"], ["list", "rules"]]
 
 
 @pytest.mark.parametrize("words", READY)
@@ -124,7 +124,7 @@ def test_a_full_disk_is_said_wherever_it_is_met(monkeypatch: pytest.MonkeyPatch)
 def test_a_reader_that_goes_away_ends_the_command_in_silence() -> None:
     script = f"{shlex.quote(sys.executable)} -m leadline rule | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
-    assert done.stdout.startswith("  LL000")
+    assert done.stdout == "faults that the doctor names\n"
     assert done.stderr == ""
 
 

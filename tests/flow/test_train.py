@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 
 from leadline.base.errors import Blocked, InputError, LeadlineError, Stopped
+from leadline.flow import course
 from leadline.flow import train as story
 from leadline.flow.train import check, resume, train
 from leadline.recipe import Recipe
@@ -128,14 +129,15 @@ class _StopAfter(StopFlag):
 def test_a_signal_outside_training_stops_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
     recipe = recipe_for(iris(tmp_path), train__threads=1)
     whole = _train(recipe, "whole")
-    real = getattr(story, stage)
+    place = course if stage == "preflight" else story
+    real = getattr(place, stage)
 
     def interrupted(*args: Any, **options: Any) -> Any:
         signal.raise_signal(signal.SIGTERM)
         return real(*args, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(story, stage, interrupted)
+        patch.setattr(place, stage, interrupted)
         with pytest.raises(Stopped) as stopped:
             _train(recipe, "torn")
     assert stopped.value.exit_code == 75

@@ -20,12 +20,12 @@ from .made import classify, regress
 
 def test_a_classifier_gets_its_plots(tmp_path: Path) -> None:
     names = {path.name for path in write_plots(classify(tmp_path / "run"))}
-    assert names == {"loss.png", "schedule.png", "gradients.png", "confusion.png", "reliability.png"}
+    assert names == {"findings.png", "loss.png", "schedule.png", "gradients.png", "confusion.png", "reliability.png"}
 
 
 def test_a_regression_gets_its_plots(tmp_path: Path) -> None:
     names = {path.name for path in write_plots(regress(tmp_path / "run"))}
-    assert names == {"loss.png", "schedule.png", "gradients.png", "regression.png"}
+    assert names == {"findings.png", "loss.png", "schedule.png", "gradients.png", "regression.png"}
 
 
 def test_the_schedule_is_drawn_before_training_with_its_numbers_beside(tmp_path: Path) -> None:
@@ -73,3 +73,12 @@ def test_ticks_are_few_and_within(low: float, width: float) -> None:
     room = width * 1e-6 + abs(low) * 1e-9
     assert len(found) <= 7
     assert all(low - room <= tick <= high + room for tick in found)
+
+
+def test_a_healed_run_gets_both_courses_in_one_picture(tmp_path: Path) -> None:
+    folder = classify(tmp_path / "run")
+    heal(folder)
+    assert (folder / "plots" / "heal.png") in write_plots(folder)
+    courses = healed(read_run(folder))
+    assert [label for label, _ in courses] == ["as it was: O01 lr too high", "train.optimizer.lr 3.000 -> 0.030"]
+    assert all(len(line) > 1 for _, line in courses)

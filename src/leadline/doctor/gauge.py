@@ -14,7 +14,7 @@ ELEMENTS = 4096  # of a tensor: enough for a ratio to 2 %, and cheap for embeddi
 
 def sampled(tensor: Tensor) -> Tensor:
     """At most ELEMENTS elements of `tensor`, evenly spread, copied."""
-    flat = tensor.detach().reshape(-1)
+    flat = (tensor.coalesce().values() if tensor.is_sparse else tensor).detach().reshape(-1)
     return flat[:: max(1, flat.numel() // ELEMENTS)][:ELEMENTS].clone()
 
 

@@ -25,7 +25,8 @@ def command(screen: Screen, code: str | None) -> None:
 
     faults = pages()
     if code is None:
-        screen.section("faults that the doctor names", columns((name, page.title, page.cause) for name, page in faults.items()))
+        screen.head("faults that the doctor names")
+        screen.show("\n".join(columns((name, page.title, page.cause) for name, page in faults.items())))
         screen.section("errors", columns((name, page.title) for name, page in CODES.items()))
         screen.give({**{name: page._asdict() for name, page in faults.items()}, **{name: page._asdict() for name, page in CODES.items()}})
         return screen.next("leadline", "rule", next(iter(faults), "LL017"))

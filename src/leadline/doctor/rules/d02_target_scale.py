@@ -33,8 +33,8 @@ class TargetScale(Rule):
             return None
         return self.found(
             f"the targets lie about {seen.target_mean:.4g} with deviation {seen.target_std:.3g}, the network starts near 0; "
-            f"after {seen.trial_targets.as_is.steps} replayed steps {as_is:.0%} of the trivial loss are left, "
-            f"with standardised targets {then:.0%}",
+            f"after {seen.trial_targets.as_is.steps} replayed steps the loss is {as_is:.3g} times what a constant answer reaches, "
+            f"with standardised targets {then:.3g} times",
             control="standardise the targets (subtract the training mean, divide by the deviation), and undo it when predicting",
             severity="error" if seen.is_bad else "warning",
             confidence="confirmed" if seen.is_bad else "suspected",

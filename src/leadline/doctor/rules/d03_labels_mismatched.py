@@ -52,11 +52,9 @@ class LabelsMismatched(Rule):
                 "shift the targets by one: inputs tokens[:-1], targets tokens[1:]",
             )
         elif seen.elsewhere > 0.95:
-            what, do = (
-                f"each row's targets are the next tokens of the row {seen.shift:+d} places away in the data set "
-                f"({seen.elsewhere:.0%} of them)",
-                "make inputs and targets from the same row",
-            )
+            place = f"the row {seen.shift:+d} places away" if seen.shift else "some other row"
+            what = f"targets are the next tokens of {place} in the data set, for {seen.elsewhere:.0%} of the rows"
+            do = "make inputs and targets from the same row"
         else:
             return None
         return self.found(what, control=do, where="targets", evidence={"own": seen.own, "next": seen.next, "elsewhere": seen.elsewhere})

@@ -29,7 +29,7 @@ class Overfitting(Rule):
     code, cause, title = "E02", "overfitting", "Learnt by heart"
     needs = ("overfit",)
     kind = "lead"
-    explained_by = ("D03", "D05", "D15", "E01", "E05", "D11", "T05", "M13", "O01", "D06", "N01")
+    explained_by = ("D03", "D05", "E01", "E05", "D11", "T05", "M13", "O01", "D06", "N01")
 
     def examine(self, evidence: Evidence) -> Finding | None:
         """Two passes or more after the best, well above it, and training goes on falling."""

@@ -55,8 +55,8 @@ class UpdatesSwallowed(Rule):
 
     @classmethod
     def sick(cls) -> Case:
-        """Adam at 3e-4 on weights in bfloat16."""
-        return watched(lambda: _in_bfloat16(3e-4), "model.bfloat16() and a small learning rate")
+        """Adam at 1e-4 on weights in bfloat16."""
+        return watched(lambda: _in_bfloat16(1e-4), "model.bfloat16() and a small learning rate")
 
     @classmethod
     def well(cls) -> Case:

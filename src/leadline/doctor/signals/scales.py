@@ -19,7 +19,8 @@ from leadline.doctor.tape import Entry
 
 LARGE, OFFSET, MIXED, TINY = 3.0, 5.0, 100.0, 0.1  # leads only: the replay decides
 TARGET_LARGE, TARGET_OFFSET = 20.0, 10.0
-STEPS = 30
+STEPS, LONG = 30, 120  # of a replay; the long one only where the short one hints
+HINT = 0.02  # of the trivial loss
 BETTER = 0.5  # where training only is slow: the loss left over must be halved at least
 BEGINS = 0.85  # where it does not learn at all: a seventh of the trivial loss gone in a few steps is a plain difference
 SLOW = 0.25  # of the trivial loss still left at the end
@@ -142,12 +143,16 @@ def _tried(scene: Scene, plain: Scales, learning: Learning) -> Scales:
     if plain.inputs:
         change, scale = _on_inputs(scene)
         trial = _trial(scene, "standardised inputs", change)
-        changes |= {"trial_inputs": trial, "left_inputs": _left(scene, trial, learning, scale=scale)}
+        left = _left(scene, trial, learning, scale=scale)
+        if learning.is_bad and not helped(trial, left, is_bad=True) and left[1] < min(left[0], 1.0) - HINT:
+            trial = _trial(scene, "standardised inputs", change, steps=LONG)  # a slow net shows a hint first
+            left = _left(scene, trial, learning, scale=scale)
+        changes |= {"trial_inputs": trial, "left_inputs": left}
     return Scales(**{**vars(plain), **changes})
 
 
-def _trial(scene: Scene, name: str, change: Change) -> Trial:
-    return scene.lab.trial(name, lambda _twin: None, scene.moments, from_start=True, steps=STEPS, change=change)
+def _trial(scene: Scene, name: str, change: Change, *, steps: int = STEPS) -> Trial:
+    return scene.lab.trial(name, lambda _twin: None, scene.moments, from_start=True, steps=steps, change=change)
 
 
 def _left(scene: Scene, trial: Trial, learning: Learning, *, scale: float) -> tuple[float, float]:
