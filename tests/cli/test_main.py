@@ -49,7 +49,17 @@ def test_flags_may_stand_before_the_verb() -> None:
     assert json.loads(before.out)["code"] == "LL001"
 
 
-READY = [["rule", "LL017"], ["rule", "T01"], ["rule", "missing_zero_grad"], ["rule"], ["list"], ["list", "tasks"], ["list", "metrics"], ["list", "models", "mlp"], ["list", "rules"]]
+READY = [
+    ["rule", "LL017"],
+    ["rule", "T01"],
+    ["rule", "missing_zero_grad"],
+    ["rule"],
+    ["list"],
+    ["list", "tasks"],
+    ["list", "metrics"],
+    ["list", "models", "mlp"],
+    ["list", "rules"],
+]
 
 
 @pytest.mark.parametrize("words", READY)

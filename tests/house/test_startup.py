@@ -25,7 +25,10 @@ CASES = {
     "list of tasks": (["list", "tasks"], 0),
     "list of metrics": (["list", "metrics"], 0),
     "list of sources": (["list", "sources"], 0),
-    "page of a rule": (["rule", "LL017"], 0),
+    "page of an error": (["rule", "LL017"], 0),
+    "page of a rule": (["rule", "T01"], 0),
+    "list of rules": (["list", "rules"], 0),
+    "post-mortem of a log": (["doctor", "losses.csv"], 0),
     "schema": (["schema"], 0),
     "path that is not there": (["train", "nowhere"], 2),
     "unknown key": (["train", "data.csv", "epoch=3"], 2),
@@ -41,6 +44,7 @@ CASES = {
 @pytest.mark.parametrize("words", CASES)
 def test_what_needs_no_model_imports_nothing_heavy(words: str) -> None:
     Path("data.csv").write_text("a,b\n1,x\n2,y\n", encoding="utf-8")
+    Path("losses.csv").write_text("loss\n" + "\n".join(str(0.9**i) for i in range(40)), encoding="utf-8")
     command, expected = CASES[words]
     done = subprocess.run([sys.executable, "-c", PROBE, json.dumps(HEAVY), *command], capture_output=True, text=True, check=False)
     code, imported = json.loads(done.stderr.splitlines()[-1])

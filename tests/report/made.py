@@ -163,3 +163,12 @@ def _common(folder: Path, facts: Facts, *, scores: dict[str, Any], columns: dict
         "train": {"seed": seed, "epochs": 4, "optimizer": {"name": "adamw", "lr": lr}},
     }
     (folder / "recipe.yaml").write_text(json.dumps(recipe))  # YAML 1.2 holds JSON
+
+
+def heal(folder: Path) -> None:
+    """What `--heal` leaves beside a finished run, its names as harmful as the others."""
+    finding = {"code": "O01", "cause": "lr_too_high", "explanation": f"the rate is too high {EVIL}"}
+    course = {"step": [1, 2, 3], "loss": [2.3, 50.0, None]}
+    change = {"changed": {"train.optimizer.lr": [3.0, 0.03]}, "left_out": [], "from": "the start", "why": EVIL}
+    cure = {"finding": finding, **change, "before": course, "after": {"step": [1, 2], "loss": [2.3, 0.4]}, "helped": True}
+    (folder / "heal.json").write_text(json.dumps({"schema": 1, "rounds": [cure], "given_up": True}), encoding="utf-8")

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from leadline.report.figures import ticks
+from leadline.report.folder import read_run
 from leadline.report.pictures import write_examples
 from leadline.report.plots import plot_schedule, write_plots
 from leadline.report.sections.curves import drawn, thinned
+from leadline.report.sections.healing import healed
 
-from .made import classify, regress
+from .made import classify, heal, regress
 
 
 def test_a_classifier_gets_its_plots(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from leadline.report.pictures import write_examples
 from leadline.report.plots import write_plots
 from leadline.report.report import MOST_BYTES, write_report
 
-from .made import EVIL, STEPS, classify, regress
+from .made import EVIL, STEPS, classify, heal, regress
 
 MAKERS = {"classify": classify, "regress": regress}
 VOID = {"meta", "img", "br", "link", "input", "hr"}
@@ -250,3 +250,18 @@ def test_a_report_of_the_training_side_says_that_it_flatters(tmp_path: Path) -> 
     page = page_of(made)[1].text
     assert "accuracy on the training examples" in page
     assert "it was trained on, which flatters" in page
+
+
+def test_a_healed_run_shows_what_was_done_and_believes_no_name(tmp_path: Path) -> None:
+    folder = classify(tmp_path / "run")
+    heal(folder)
+    write_plots(folder)
+    text, page = page_of(folder)
+    assert "What was done about it" in page.text
+    assert "train.optimizer.lr 3.000 -> 0.030" in page.text
+    assert "Given up after three cures" in page.text
+    assert EVIL not in text
+    assert [fields["alt"] for tag, fields in page.tags if tag == "img" and fields.get("class") == "evidence"] == [
+        "Training loss with the step of each finding marked",
+        "Training loss before and after each control",
+    ]
