@@ -1,4 +1,4 @@
-"""`leadline check`: six questions before a long run."""
+"""`leadline check`: six questions before a long run, and the doctor's look at the set-up."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ BLOCKED = 3
 @verb("Start", "seed", "device")
 @target.argument
 def command(screen: Screen, words: tuple[str, ...], seed: int | None, device: str) -> int | None:
-    """Ask six questions of a set-up before a long run; under a minute.
+    """Ask six questions and the doctor before a long run; under a minute.
 
     Can one batch be learnt by heart? Are gradient norms there? Is the validation split clean? Does resuming give equal steps? How
-    does the learning rate go? Is validation in eval mode? Each is answered yes, no or not examined, with evidence. A problem that
-    makes training pointless ends with exit code 3.
+    does the learning rate go? Is validation in eval mode? Each is answered yes, no or not examined, with evidence. Then the doctor
+    trains a copy for some seconds and names what is wrong, with the keys that cure it. A problem that makes training pointless ends
+    with exit code 3.
     """
     recipe = target.recipe_of(words, seed=seed)
     from leadline.flow.train import check
