@@ -38,7 +38,12 @@ def rehearse(rig: Rig, *, seconds: float = SECONDS) -> tuple[list[Finding], str]
     except NotReplayable as reason:
         return [], f"not examined ({reason})"
     peak = float(rig.recipe.train.optimizer.lr)
-    found = [in_recipe(finding, rig.recipe, lr_then=peak) for finding in report.findings if finding.code not in rig.recipe.check.ignore]
+    accepted = rig.recipe.check.ignore
+    found = [
+        in_recipe(finding, rig.recipe, lr_then=finding.evidence.get("lr") or peak)
+        for finding in report.findings
+        if finding.code not in accepted
+    ]
     count = sum(finding.severity != "note" for finding in found)
     return found, f"{count or 'nothing'} found in {report.steps} trial steps on a copy, {report.seconds:.1f} s"
 

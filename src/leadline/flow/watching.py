@@ -84,7 +84,7 @@ class Ward:
         )
         found = sum(finding.severity != "note" for finding in self._findings())
         said = f"{found} found, see findings.json" if found else "nothing found"
-        self.tell(f"doctor: {said} in {steps:,} steps; {self.doctor.overhead:+.1%} time")
+        self.tell(f"doctor: {said} in {steps:,} steps; {self.doctor.cost}")
 
     def _findings(self) -> list[Finding]:
         live = [self._ours(finding) for finding in self.doctor.findings] if self.doctor else []
@@ -96,7 +96,8 @@ class Ward:
         then = None
         if finding.step is not None and self.doctor is not None:
             steps = self.doctor.heard.steps
-            then = next((step.lrs[0] for step in steps[finding.step : finding.step + 1] if step.lrs), None)
+            at_step = next((step.lrs[0] for step in steps[finding.step : finding.step + 1] if step.lrs), None)
+            then = finding.evidence.get("lr") or at_step  # the rate that the rule speaks of, which need not be that of the first bad step
             ours = finding.step + 1 + self.start
             told = re.sub(rf"\bstep {finding.step}\b", f"step {ours}", finding.explanation)
             finding = replace(finding, step=ours, explanation=told)
