@@ -158,6 +158,7 @@ LOOPS: list[tuple[Loop, Callable[[nn.Module], Any]]] = [
 ]  # fmt: skip
 
 
+@pytest.mark.filterwarnings("ignore:Using `torch.compile")  # torch says so where a step is being recorded when a network is compiled
 @pytest.mark.parametrize(("loop", "make"), LOOPS, ids=[f"{loop.__name__}-{make.__name__}" for loop, make in LOOPS])
 def test_a_watched_training_is_bit_for_bit_the_same_and_nothing_is_found_in_it(loop: Loop, make: Callable[[nn.Module], Any]) -> None:
     alone, _ = trained(loop, make, watching=False)

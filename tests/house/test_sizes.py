@@ -13,7 +13,7 @@ LISTENERS = {
     "src/leadline/doctor/ears.py: Listener": 15,
     "src/leadline/doctor/heard.py: Heard": 35,
     "src/leadline/doctor/lives.py: Lives": 13,
-    "src/leadline/doctor/watch.py: Watch": 16,
+    "src/leadline/doctor/watch.py: Watch": 17,
 }
 BLOCKS = (ast.For, ast.AsyncFor, ast.While, ast.If, ast.With, ast.AsyncWith, ast.Try, ast.Match)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)

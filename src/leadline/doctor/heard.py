@@ -21,6 +21,7 @@ from leadline.doctor.twin import bare, is_lazy, minds_mode, places
 
 SAMPLE_ROWS = 2048  # of the data heard, per loader: enough for label statistics and neighbours
 SAMPLE_MB = 64
+LOADERS = 6  # whose data is kept, one epoch of each: some loops make a loader anew each epoch
 ALWAYS = 8  # first steps whose loss calls are always read
 FOREVER = 512  # backward passes after which a step that does not come is no longer written down
 MOMENTS = 12  # recorded steps kept: the first three and the latest
@@ -114,7 +115,7 @@ class Heard:
         """Bring losses that wait on a device to the host, in one transfer."""
         waiting = [(step, place) for step in self.steps for place, v in enumerate(step.losses) if isinstance(v, Tensor)]
         if waiting:
-            numbers = torch.stack([step.losses[place].double().reshape(()) for step, place in waiting]).tolist()  # type: ignore[union-attr]
+            numbers = torch.stack([torch.as_tensor(step.losses[place]).double().reshape(()) for step, place in waiting]).tolist()
             for (step, place), number in zip(waiting, numbers, strict=True):
                 step.losses[place] = number
 
@@ -255,7 +256,7 @@ class Heard:
         sample = self.samples.setdefault(key, Sample(loader))
         sample.batches_given += 1
         self._given[key] = self._given.get(key, 0) + 1
-        if sample.rows < SAMPLE_ROWS and (sample.begun <= 1 or not sample.batches):  # one epoch: no row twice
+        if sample.rows < SAMPLE_ROWS and (sample.begun <= 1 or not sample.batches) and len(self.samples) <= LOADERS:
             keep(sample, batch)
 
     def on_mode(self, module: nn.Module, training: bool) -> None:
@@ -298,11 +299,8 @@ class Heard:
         assert self._after_step is not None
         weights, grads = self._after_step
         self._after_step = None
-        kept = [
-            g
-            for (_, p), g in zip(self.named, grads, strict=True)
-            if g is not None and p.grad is not None and torch.equal(sampled(p.grad), g)
-        ]
+        pairs = [(p.grad, g) for (_, p), g in zip(self.named, grads, strict=True) if g is not None and p.grad is not None]
+        kept = [old for grad, old in pairs if torch.equal(sampled(grad), old)]
         if any(bool((grad != 0).any()) for grad in kept):
             self.stale_grads.append(self.now.index)
         changed = [name for (name, p), w in zip(self.named, weights, strict=True) if not torch.equal(sampled(p), w)]
@@ -373,6 +371,9 @@ class Heard:
     def _close_eval(self) -> None:
         if self._eval_look is not None:
             look, self._eval_look = self._eval_look, None
+            if self.look is None and look.calls and look.calls[-1].with_grad:  # a loader made anew for training, not validation
+                self.look, self._eval = look, None
+                return
             self._put_away(look)
             quiet = [call for call in look.calls if not call.with_grad]
             if quiet:

@@ -61,7 +61,7 @@ class Look:
     def _enter(self, module: nn.Module, _args: Any) -> None:
         if isinstance(module, AveragedModel):
             self.averages.add(module)
-        if torch.compiler.is_compiling() or id(module) not in self.tape.path_of:
+        if torch.compiler.is_compiling() or self._path(module) is None:
             return
         self._inside += 1
         if self._inside == 1:
@@ -70,8 +70,14 @@ class Look:
             self._pop()
             self.tape.depth += 1
 
+    def _path(self, module: nn.Module) -> str | None:
+        """Where a module stands in the network, also of a network that torch.compile wraps; None for others."""
+        inner = module._modules.get("_orig_mod")
+        return self.tape.path_of.get(id(module if inner is None else inner))
+
     def _leave(self, module: nn.Module, args: Any, kwargs: Any, result: Any = None) -> None:
-        if torch.compiler.is_compiling() or id(module) not in self.tape.path_of:
+        path = None if torch.compiler.is_compiling() else self._path(module)
+        if path is None:
             return
         self._inside -= 1
         if self._inside:
@@ -79,8 +85,7 @@ class Look:
         self.tape.depth -= 1
         if result is None:  # the call raised, and torch left the keywords out
             return self._push()
-        self.tape.called(module, args, kwargs, result)
-        path = self.tape.path_of[id(module)]
+        self.tape.called(module, path, args, kwargs, result)
         self.calls.append(NetworkCall(path, _tensors((args, kwargs)), _tensors(result), module.training, torch.is_grad_enabled()))
         self._push()
 

@@ -219,8 +219,9 @@ def _number(node: Any) -> int:
 
 
 def _saved(node: Any) -> dict[str, Tensor]:
-    """What the operation kept for its backward pass, by name; nothing where that was freed."""
-    return dict(_pairs(node))
+    """What the operation kept for its backward pass, by name; nothing where that was freed, or where it is safe at 0 (a square)."""
+    power = getattr(node, "_saved_exponent", None)
+    return {} if isinstance(power, (int, float)) and power >= 1 else dict(_pairs(node))
 
 
 def _pairs(node: Any) -> Iterator[tuple[str, Tensor]]:

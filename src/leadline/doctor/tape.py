@@ -120,10 +120,10 @@ class Tape(TorchFunctionMode):
             self._note("op", name, func, plan, result).random = random
         return result
 
-    def called(self, module: nn.Module, args: Any, kwargs: Any, result: Any) -> None:
+    def called(self, module: nn.Module, path: str, args: Any, kwargs: Any, result: Any) -> None:
         """The network, or a part of it, was called from outside with these."""
         entry = self._note("call", type(module).__name__, None, self._written(args, kwargs), result)
-        entry.module, entry.training, entry.random = self.path_of[id(module)], module.training, self.random
+        entry.module, entry.training, entry.random = path, module.training, self.random
 
     def backward(self, tensors: Any, gradients: Any = None) -> None:
         """A backward pass begins at `tensors`."""

@@ -25,6 +25,7 @@ FIRST = (0, 1, 2, 3)  # steps that are always recorded: broken loops show here
 EXAMINED = (1, 2, 4, 10, 25, 50, 100, 200)  # steps after which the rules are asked; from there on at every doubling
 ALLOWANCE_S = 0.5  # what the first examinations may cost before the budget counts
 BAD_SEEN = 3  # values that are not finite, looked at as they come: a scaler's first steps may bring one that means nothing
+SHORT_S = 10.0  # of training, below which the first examinations would be most of any share
 SPACING = 10  # recorded steps are at least so far apart after the first ones
 
 
@@ -111,6 +112,13 @@ class Watch:
         own = self._own + self._recording()[0]
         return own / max(ended - self._began - self._examining - self._recording()[0], 1e-9)
 
+    @property
+    def cost(self) -> str:
+        """What it took, in words: a share of the time, or seconds where the training was too short for a share to mean much."""
+        ended = self._ended_at or time.perf_counter()
+        own = self._own + self._recording()[0]
+        return f"{self.overhead:+.1%} time" if ended - self._began > SHORT_S else f"{own:.1f} s for it"
+
     def _recording(self) -> tuple[float, float]:
         """Seconds that recorded steps took longer: all together, and each (by medians; 0 while there are too few to say)."""
         recorded = [step.seconds for step in self.heard.steps[1:] if step.recorded]
@@ -126,7 +134,7 @@ class Watch:
         lines = [line for finding in shown[:SHOWN] for line in in_lines(finding)]
         more = f", {len(shown) - SHOWN} more in doctor.findings" if len(shown) > SHOWN else ""
         found = f"{len(shown)} found{more}" if shown else "nothing found"
-        lines.append(f"watch: {found} in {len(self.heard.steps)} steps; {self.overhead:+.1%} time")
+        lines.append(f"watch: {found} in {len(self.heard.steps)} steps; {self.cost}")
         lines += [f"watch: the doctor failed itself: {failure}" for failure in self.heard.failures[:1]]
         return "\n".join(lines)
 

@@ -34,7 +34,8 @@ class MissingStep(Rule):
     """
 
     code, cause, title = "T02", "missing_step", "gradients are computed and no step uses them"
-    needs = ("updates",)
+    needs = ("updates", "weights_moved")
+    after = 0
     kind = "contract"
 
     def examine(self, evidence: Evidence) -> Finding | None:

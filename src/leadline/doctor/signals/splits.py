@@ -91,7 +91,7 @@ def _val_loader(scene: Scene) -> Any:
     if scene.val_loader is not None:
         return scene.val_loader
     train = scene.heard.train_loader
-    others = [sample.loader for key, sample in scene.heard.samples.items() if key != train and sample.batches]
+    others = [sample.loader for key, sample in scene.heard.samples.items() if key not in scene.heard.trained_on and sample.batches]
     if others:
         return others[0]
     reads = [loaders for loaders in (p.loaders for p in scene.heard.evals if p.training_mode is not True) if loaders]
