@@ -130,7 +130,8 @@ class Heard:
     # -- events ----------------------------------------------------------------------------------------------------------------------
 
     def on_loss_call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any) -> None:
-        if self.look is None and self.model.training and torch.is_grad_enabled() and len(self.steps) > ALWAYS:
+        recording = self.look is not None or self._eval_look is not None
+        if not recording and self.model.training and torch.is_grad_enabled() and len(self.steps) > ALWAYS:
             self.now.events.append("L")  # between recorded steps the backward pass tells all that is needed
             return
         call = loss_call(name, args, kwargs, result)
@@ -293,8 +294,6 @@ class Heard:
         for call in pending:
             self._hear_eval(call)
 
-    # -- inside ----------------------------------------------------------------------------------------------------------------------
-
     def _compare_with_last_step(self) -> None:
         assert self._after_step is not None
         weights, grads = self._after_step
@@ -371,7 +370,7 @@ class Heard:
     def _close_eval(self) -> None:
         if self._eval_look is not None:
             look, self._eval_look = self._eval_look, None
-            if self.look is None and look.calls and look.calls[-1].with_grad:  # a loader made anew for training, not validation
+            if self.look is None and look.calls and all(call.with_grad for call in look.calls):  # a loader made anew, for training
                 self.look, self._eval = look, None
                 return
             self._put_away(look)
