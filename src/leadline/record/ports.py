@@ -29,6 +29,34 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Tokens:
+    """One int64 tensor (B, T) of token ids, T at most `length`, filled up at the end of each row with the id `padding`."""
+
+    vocabulary: int
+    length: int
+    padding: int = 0
+
+
+@dataclass(frozen=True)
+class TokenPairs:
+    """Two int64 tensors of ids of one vocabulary: the source (B, S), S at most `length`, and the beginning of the target (B, T),
+    T at most `target_length`; both filled up at the end of each row with the id `padding`."""
+
+    vocabulary: int
+    length: int
+    target_length: int
+    padding: int = 0
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Numbers over time: a float tensor (B, T, features), T at most `length`, zeros behind each row's end, and the lengths (B,) int64."""
+
+    features: int
+    length: int
+
+
+@dataclass(frozen=True)
 class Classes:
     """Logits (B, num_classes), or (B, members, num_classes) from an ensemble in training mode."""
 
@@ -42,8 +70,32 @@ class Values:
     num_values: int
 
 
-Port = Images | Rows | Classes | Values
-_KINDS: dict[str, type[Port]] = {kind.__name__.lower(): kind for kind in (Images, Rows, Classes, Values)}
+@dataclass(frozen=True)
+class PlaceClasses:
+    """Logits (B, T, num_classes), one row for each token or frame that went in; each may have seen the whole sequence."""
+
+    num_classes: int
+
+
+@dataclass(frozen=True)
+class NextTokens:
+    """Logits (B, T, vocabulary) of the token that follows each place; none has seen what comes behind it."""
+
+    vocabulary: int
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """One vector (B, width) for each example, such that like examples lie in like directions."""
+
+    width: int
+
+
+Takes = Images | Rows | Tokens | TokenPairs | Frames
+Gives = Classes | Values | PlaceClasses | NextTokens | Embeddings
+Port = Takes | Gives
+_ALL: tuple[type[Port], ...] = (Images, Rows, Tokens, TokenPairs, Frames, Classes, Values, PlaceClasses, NextTokens, Embeddings)
+_KINDS: dict[str, type[Port]] = {kind.__name__.lower(): kind for kind in _ALL}
 
 
 def to_dict(port: Port) -> dict[str, Any]:
