@@ -38,7 +38,7 @@ def make(path: Path, rows: int) -> None:
 
 def read(path: Path, stream: bool) -> dict[str, float]:
     """Open, fit and prepare every row once; the peak of resident memory in MB before and after."""
-    from leadline.data.rows import RowPreparer
+    from leadline.data.preparers.rows import RowsPreparer
     from leadline.data.settings import DataSpec
     from leadline.data.table import open_table
 
@@ -46,7 +46,7 @@ def read(path: Path, stream: bool) -> dict[str, float]:
     started = time.perf_counter()
     spec = DataSpec()
     examples = open_table(path, spec, stream_above=0 if stream else 1 << 60)
-    preparer = RowPreparer.fit(examples, np.arange(len(examples)), spec)
+    preparer = RowsPreparer.fit(examples, np.arange(len(examples)), spec)
     total = 0.0
     for start in range(0, len(examples), 4096):
         numbers, _ = preparer.store(examples.fetch(np.arange(start, min(start + 4096, len(examples)))))

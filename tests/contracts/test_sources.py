@@ -12,10 +12,12 @@ import pytest
 from leadline.base.errors import InputError
 from leadline.base.find import find, names
 from leadline.data.audit import audit
+from leadline.data.prepare import Preparer
 from leadline.data.settings import DataSpec, SplitSpec
 from leadline.data.source import Examples, Selection, recognise
 from leadline.data.split import split, verify_disjoint
-from leadline.flow.prepare import preparer_for
+from leadline.flow.prepare import choose_task
+from leadline.recipe import Recipe
 
 SHELF = names("data.sources")
 Opened = tuple[str, Any, Examples]
@@ -43,6 +45,11 @@ def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         raise
 
 
+def _preparer(examples: Examples) -> type[Preparer]:
+    kind, _ = choose_task(Recipe(), examples.facts)
+    return find("data.preparers", kind.prepares)
+
+
 def test_it_recognises_its_own_example(opened: Opened) -> None:
     name, target, _ = opened
     assert recognise(target).name == name
@@ -55,7 +62,7 @@ def test_it_leaves_a_path_that_is_not_there_alone(opened: Opened, tmp_path: Path
 def test_facts_agree_with_the_examples(opened: Opened) -> None:
     facts, examples = opened[2].facts, opened[2]
     assert len(examples) == facts.num_examples == len(examples.names)
-    assert examples.targets is not None
+    assert (examples.targets is None) == (facts.target_kind is None)
     if facts.target_kind == "classes":
         labels, counts = np.unique(examples.targets.astype(str), return_counts=True)
         assert dict(zip(labels.tolist(), counts.tolist(), strict=True)) == dict(zip(facts.classes, facts.class_counts, strict=True))
@@ -66,7 +73,7 @@ def test_facts_agree_with_the_examples(opened: Opened) -> None:
 
 def test_examples_come_in_any_order(opened: Opened) -> None:
     examples = opened[2]
-    preparer = preparer_for(examples.facts).fit(examples, np.arange(len(examples)), DataSpec())
+    preparer = _preparer(examples).fit(examples, np.arange(len(examples)), DataSpec())
     rows = np.array([3, 0, 2, 0])
     together = preparer.store(examples.fetch(rows))
     alone = [preparer.store(examples.fetch(rows[i : i + 1])) for i in range(len(rows))]
@@ -76,7 +83,7 @@ def test_examples_come_in_any_order(opened: Opened) -> None:
 
 def test_the_preparer_comes_back_from_its_json(opened: Opened) -> None:
     examples = opened[2]
-    kind = preparer_for(examples.facts)
+    kind = _preparer(examples)
     preparer = kind.fit(examples, np.arange(len(examples)), DataSpec())
     again = kind.from_dict(preparer.to_dict())
     raw = examples.fetch(np.arange(4))
@@ -93,8 +100,7 @@ def test_content_hashes_are_the_examples_own(opened: Opened) -> None:
 
 def test_it_can_be_cut_cleanly(opened: Opened) -> None:
     examples = opened[2]
-    assert examples.targets is not None
-    strata = examples.targets.astype(str) if examples.facts.target_kind == "classes" else None
+    strata = examples.targets.astype(str) if examples.targets is not None and examples.facts.target_kind == "classes" else None
     parts = split(examples, SplitSpec(given=False), seed=0, strata=strata)
     assert verify_disjoint(parts, examples)["clean"]
     assert min(len(side) for side in parts.sides().values()) > 0

@@ -14,7 +14,7 @@ from leadline.base.find import find, names
 from leadline.record.batch import Batch
 from leadline.record.facts import Facts
 from leadline.record.ports import Classes, Images
-from leadline.tasks.task import Task, restore
+from leadline.tasks.task import Task, Wishes, restore
 
 SHELF = names("tasks.kinds")
 TARGETS = {"classes": np.array(["a", "b", "b", "c"] * 5, dtype=object), "numbers": np.linspace(100, 300, 20)}
@@ -86,7 +86,7 @@ def test_a_task_comes_back_from_its_json(name: str) -> None:
 
 def test_balanced_weights_average_one_over_the_training_rows() -> None:
     kind = find("tasks.kinds", "classify_table")
-    task = kind.bind(_facts(kind), TARGETS["classes"], class_weights="balanced")
+    task = kind.bind(_facts(kind), TARGETS["classes"], Wishes(class_weights="balanced"))
     codes = task.encode(TARGETS["classes"])
     assert np.mean(np.array(task.class_weights)[codes]) == pytest.approx(1)
     assert task.class_weights[0] == pytest.approx(2 * task.class_weights[1])

@@ -15,16 +15,16 @@ from PIL import Image
 
 from leadline.base.errors import InputError
 from leadline.data.packed import PackedFiles
-from leadline.data.pictures import ImagePreparer, read_image
 from leadline.data.pixels import Pictures
+from leadline.data.preparers.images import ImagesPreparer, read_image
 from leadline.data.settings import DataSpec
 from leadline.data.source import Examples
 from leadline.data.sources.image_folder import ImageFolder
 from leadline.data.sources.mnist_idx import MnistIdx
 
 
-def fitted(examples: Examples, spec: DataSpec | None = None) -> ImagePreparer:
-    return ImagePreparer.fit(examples, np.arange(len(examples)), spec or DataSpec())
+def fitted(examples: Examples, spec: DataSpec | None = None) -> ImagesPreparer:
+    return ImagesPreparer.fit(examples, np.arange(len(examples)), spec or DataSpec())
 
 
 def test_small_pictures_of_one_size_keep_it_also_when_not_square(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_pictures_are_never_brought_beyond_128_by_themselves_but_by_the_user() -
 def test_statistics_come_from_the_training_pictures_only() -> None:
     examples = pictures(40, side=12)
     examples.pixels[20:] = 255
-    preparer = ImagePreparer.fit(examples, np.arange(20), DataSpec())
+    preparer = ImagesPreparer.fit(examples, np.arange(20), DataSpec())
     train = examples.pixels[:20].reshape(-1, 3) / 255
     assert preparer.mean == pytest.approx(train.mean(0), abs=1e-12)
     assert preparer.std == pytest.approx(train.std(0), abs=1e-12)
@@ -88,7 +88,7 @@ def test_inputs_leave_what_they_are_given_as_it_is() -> None:
 
 def test_what_is_written_is_read_back_exactly() -> None:
     preparer = fitted(pictures(30))
-    again = ImagePreparer.from_dict(json.loads(json.dumps(preparer.to_dict())))
+    again = ImagesPreparer.from_dict(json.loads(json.dumps(preparer.to_dict())))
     assert again == preparer
     assert preparer.to_dict()["kind"] == "images"
 
@@ -122,7 +122,7 @@ def test_colour_becomes_grey_and_grey_colour_as_the_training_pictures_were() -> 
 
 
 def test_the_middle_is_cut_out_after_the_shorter_side_fits() -> None:
-    preparer = ImagePreparer(1, 32, 32, (0.0,), (1.0,))
+    preparer = ImagesPreparer(1, 32, 32, (0.0,), (1.0,))
     wide = np.zeros((64, 192, 1), np.uint8)
     wide[:, 64:128] = 255
     assert (preparer.store([wide])[0][0, 0, :, 2:-2] == 255).all()
@@ -130,7 +130,7 @@ def test_the_middle_is_cut_out_after_the_shorter_side_fits() -> None:
 
 def test_many_large_photos_are_stored_the_same_whatever_the_threads(tmp_path: Path) -> None:
     paths = [save(photo(index, width=600 + index, height=500), tmp_path / f"{index}.jpg", quality=80) for index in range(20)]
-    preparer = ImagePreparer(3, 48, 48, (0.5,) * 3, (0.5,) * 3)
+    preparer = ImagesPreparer(3, 48, 48, (0.5,) * 3, (0.5,) * 3)
     together = preparer.store(Pictures(PackedFiles(paths), channels=3))[0]
     alone = np.concatenate([preparer.store(Pictures(PackedFiles([path]), channels=3))[0] for path in paths])
     whole = preparer.store([np.asarray(Image.open(path)) for path in paths])[0]

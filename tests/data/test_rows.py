@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from leadline.base.errors import InputError
 from leadline.data.number_scaling import MOST_BINS, Scaling, bins
-from leadline.data.rows import RowPreparer, frame_from
+from leadline.data.preparers.rows import RowsPreparer, frame_from
 from leadline.data.settings import DataSpec
 from leadline.data.table import open_frame, open_table
 from leadline.data.table_examples import TableExamples
@@ -48,8 +48,8 @@ def opened(frame: pd.DataFrame, **settings: Any) -> TableExamples:
     return open_frame(frame, DataSpec(target="label", **settings), name="made")
 
 
-def fitted(examples: TableExamples, train: np.ndarray | None = None, **settings: Any) -> RowPreparer:
-    return RowPreparer.fit(examples, np.arange(len(examples)) if train is None else train, DataSpec(target="label", **settings))
+def fitted(examples: TableExamples, train: np.ndarray | None = None, **settings: Any) -> RowsPreparer:
+    return RowsPreparer.fit(examples, np.arange(len(examples)) if train is None else train, DataSpec(target="label", **settings))
 
 
 def test_each_column_gives_the_inputs_of_its_kind() -> None:
@@ -109,7 +109,7 @@ def test_the_order_of_columns_does_not_matter(records: list[dict[str, Any]], ord
 def test_the_preparer_reads_back_from_json_to_the_bit() -> None:
     examples = opened(made())
     preparer = fitted(examples)
-    again = RowPreparer.from_dict(json.loads(json.dumps(preparer.to_dict())))
+    again = RowsPreparer.from_dict(json.loads(json.dumps(preparer.to_dict())))
     assert again == preparer
     for one, other in zip(preparer.store(examples.fetch(np.arange(80))), again.store(examples.fetch(np.arange(80))), strict=True):
         assert np.array_equal(one, other)
@@ -213,7 +213,7 @@ def test_new_files_are_read_as_the_training_file_was(tmp_path: Path) -> None:
     (tmp_path / "train.csv").write_text("\n".join(["a;b;colour;label", *lines]))
     spec = DataSpec()
     examples = open_table(tmp_path / "train.csv", spec)
-    preparer = RowPreparer.fit(examples, np.arange(60), spec)
+    preparer = RowsPreparer.fit(examples, np.arange(60), spec)
     (tmp_path / "new.csv").write_text("colour,a,b\nred,1,1.5\n")
     (tmp_path / "comma.csv").write_text("colour;a;b\nred;1;1,5\n")
     for name in ("new.csv", "comma.csv"):
@@ -230,7 +230,7 @@ def test_new_files_without_header_match_a_training_file_without_header(tmp_path:
     (tmp_path / "train.csv").write_text("\n".join(lines))
     spec = DataSpec(target=1)
     examples = open_table(tmp_path / "train.csv", spec)
-    preparer = RowPreparer.fit(examples, np.arange(60), spec)
+    preparer = RowsPreparer.fit(examples, np.arange(60), spec)
     wanted = preparer.store(examples.fetch(np.array([5])))[0]
     for text in ("5,x,2.5\n", "5,2.5\n"):
         (tmp_path / "new.csv").write_text(text)

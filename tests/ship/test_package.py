@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from leadline.base.errors import InputError
-from leadline.data.rows import RowPreparer
+from leadline.data.preparers.rows import RowsPreparer
 from leadline.data.settings import DataSpec
 from leadline.data.table import open_frame
 from leadline.models import build
@@ -23,7 +23,7 @@ FRAME = pd.DataFrame({"size": np.arange(40.0), "kind": ["x", "y", "z", "x"] * 10
 @pytest.fixture
 def package() -> Package:
     examples = open_frame(FRAME, DataSpec(target="answer"), name="made")
-    preparer = RowPreparer.fit(examples, np.arange(40), DataSpec())
+    preparer = RowsPreparer.fit(examples, np.arange(40), DataSpec())
     task = ClassifyTable(examples.facts.classes)
     config = build.to_config("mlp", {"hidden": [8]}, preparer.gives, task.gives)
     return Package(build.from_config(config).eval(), preparer, task, {"model": config})

@@ -21,11 +21,28 @@ WORDS = {
     "tasks.kinds": ("task", "leadline list tasks"),
     "data.sources": ("source", "leadline list sources"),
     "evaluate.metrics": ("metric", "leadline list metrics"),
+    "data.preparers": ("preparer", "leadline list tasks"),
+    "text.tokenizers": ("tokenizer", "leadline list tokenizers"),
 }
 """What the parts of a shelf are called, and the command that lists them."""
 
+ENDINGS = {"data.preparers": "preparer"}
+"""What the classes of a shelf end with, where the name alone is another thing's (Images is a port)."""
+
 # Which extra brings a package: names of the import, not of the distribution.
-EXTRAS = {"torchvision": "vision", "timm": "vision", "datasets": "text", "huggingface_hub": "text"}
+EXTRAS = {
+    "torchvision": "vision",
+    "timm": "vision",
+    "datasets": "text",
+    "huggingface_hub": "text",
+    "tokenizers": "text",
+    "transformers": "text",
+    "peft": "text",
+    "sacrebleu": "text",
+    "rouge_score": "text",
+    "soundfile": "audio",
+    "jiwer": "audio",
+}
 
 
 def names(shelf: str) -> list[str]:
@@ -40,7 +57,7 @@ def find(shelf: str, name: str) -> Any:
     Raises InputError LL023 with the nearest name. The name is looked up among the files, never imported from a recipe as it stands.
     """
     check_name(shelf, name)
-    return _part(module(f"leadline.{shelf}.{name}"), name)
+    return _part(module(f"leadline.{shelf}.{name}"), name + ENDINGS.get(shelf, ""))
 
 
 def check_name(shelf: str, name: str, *, where: str | None = None) -> None:

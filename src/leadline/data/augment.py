@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from leadline.data import colour, geometry
+from leadline.data import colour, geometry, masking
 from leadline.data.mixing import Mixing, draw
 from leadline.data.randaugment import DRAWS, randaugment
 from leadline.data.random import uniforms
@@ -31,7 +31,12 @@ class Augment:
     @property
     def changes(self) -> bool:
         """Whether single images are changed."""
-        return self._draws > 0
+        return self._draws > 0 or self.masks
+
+    @property
+    def masks(self) -> bool:
+        """Whether times or bands of spectrograms are blanked."""
+        return self.spec.time_mask > 0 or self.spec.freq_mask > 0
 
     @property
     def mixes(self) -> bool:
@@ -55,7 +60,12 @@ class Augment:
         if spec.randaugment:
             drawn = chance[:, RANDAUGMENT : RANDAUGMENT + DRAWS * spec.randaugment]
             images = randaugment(images, drawn, magnitude=spec.randaugment_magnitude)
-        return _erase(images, chance[:, ERASE : ERASE + 5], likelihood=spec.erase) if spec.erase else images
+        if spec.erase:
+            images = _erase(images, chance[:, ERASE : ERASE + 5], likelihood=spec.erase)
+        if not self.masks:
+            return images
+        drawn = uniforms(self.seed, epoch, indices, masking.DRAWS, purpose="mask")
+        return masking.spec_augment(images, drawn, time=spec.time_mask, bands=spec.freq_mask)
 
     def mixing(self, shape: tuple[int, int], *, epoch: int, step: int, size: int) -> Mixing:
         """How the images of one step's whole batch are mixed."""

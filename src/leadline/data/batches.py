@@ -49,7 +49,7 @@ class Batches:
     indices: (n,) the examples to train on; targets: (N, ...) encoded, of all examples; weights: (N,) or None, passed on in the batch.
     batch_size: examples per step over all `world` processes; this one takes a contiguous share of each. oversample: (N,) class codes; each
     class is then drawn equally often, n examples per epoch. augment: changes of images, off when None. num_classes: for MixUp and CutMix,
-    whose targets become (B, num_classes) shares; None blends numbers.
+    whose targets become (B, num_classes) shares; None blends numbers. lengths: (N,) of all examples; batches then hold like ones.
     The last batch of an epoch is dropped when it would hold less than half of batch_size (its few examples would weigh too much, and batch
     norm fails on one), unless it is the only one; who is left out changes with each epoch.
     Raises InputError LL030 when changes of images are asked for on other data.
@@ -71,11 +71,13 @@ class Batches:
         world: int = 1,
         oversample: np.ndarray | None = None,
         weights: Tensor | None = None,
+        lengths: np.ndarray | None = None,
     ) -> None:
         self.store, self.preparer, self.num_classes = store, preparer, num_classes
         rows = np.asarray(indices, dtype=np.int64)
         chances = None if oversample is None else equal_chances(np.asarray(oversample)[rows])
-        self.order = Order(rows, batch_size, seed, shuffle, rank, world, chances)
+        long = None if lengths is None else np.asarray(lengths)[rows]
+        self.order = Order(rows, batch_size, seed, shuffle, rank, world, chances, long)
         self.steps = self.order.steps
         self.targets = targets.to(store.device)
         self.weights = None if weights is None else weights.to(store.device)
@@ -88,7 +90,7 @@ class Batches:
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """This process's share of the steps `start`, start + 1, ... of an epoch, the same ones as without the steps before."""
-        if self.store.kind == "memory" and not self.augment.mixes:
+        if self.store.kind == "memory" and not self.augment.mixes and not self.preparer.varies:
             return self._gathered(epoch, start)
         batches = self._streamed(epoch, start)
         return batches if self.store.works_ahead else ahead(batches)
@@ -101,17 +103,22 @@ class Batches:
     def example_batch(self, n: int) -> Batch:
         """The first `n` training examples, unchanged."""
         rows = self.order.indices[:n]
-        return self._batch(self.preparer.inputs(self.store.fetch(rows)), rows)
+        return self._batch(self.store.fetch(rows), rows)
 
     def _plain(self, rows: np.ndarray, batch_size: int) -> Generator[Batch, None, None]:
         parts = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
         for part, stored in zip(parts, self.store.stream(parts), strict=True):
-            yield self._batch(self.preparer.inputs(stored), part)
+            yield self._batch(stored, part)
 
-    def _batch(self, inputs: tuple[Tensor, ...], rows: np.ndarray) -> Batch:
+    def _batch(self, stored: tuple[Tensor, ...], rows: np.ndarray) -> Batch:
         index = torch.from_numpy(rows).to(self.store.device)
         weight = None if self.weights is None else self.weights.index_select(0, index)
-        return Batch(inputs, self.targets.index_select(0, index), index, weight, len(rows))
+        return Batch(self.preparer.inputs(stored), self._target(stored, index), index, weight, len(rows))
+
+    def _target(self, stored: tuple[Tensor, ...], index: Tensor) -> Tensor:
+        """What lies in the examples themselves, or beside them."""
+        found = self.preparer.targets(stored)
+        return self.targets.index_select(0, index) if found is None else found
 
     def _gathered(self, epoch: int, start: int) -> Generator[Batch, None, None]:
         """From memory: several steps by one gather per tensor, then slices. Blocks begin at the same steps wherever one starts."""
@@ -129,7 +136,7 @@ class Batches:
                 stored = (self.augment.change(stored[0], epoch=epoch, indices=draws[place]), *stored[1:])
             inputs = [part.split(size) for part in self.preparer.inputs(stored)]
             index = there[place].to(self.store.device)
-            targets = self.targets.index_select(0, index).split(size)
+            targets = self._target(stored, index).split(size)
             weights = None if self.weights is None else self.weights.index_select(0, index).split(size)
             for number, (target, each) in enumerate(zip(targets, index.split(size), strict=True)):
                 if first + number >= start:
@@ -148,14 +155,16 @@ class Batches:
         if self.augment.changes:
             stored = (self.augment.change(stored[0], epoch=epoch, indices=step.draws), *stored[1:])
         if step.mixing is None:
-            return replace(self._batch(self.preparer.inputs(stored), step.rows), total=step.total)
+            return replace(self._batch(stored, step.rows), total=step.total)
         return replace(self._mixed(step, stored[0], step.mixing), total=step.total)
 
     def _mixed(self, step: _Step, images: Tensor, mixing: Mixing) -> Batch:
         own = slice(step.own)
         place = torch.from_numpy(mixing.partner).to(images.device)
         pixels = mix_images(images[own], images.index_select(0, place), mixing)
-        plain = self._batch((pixels,), step.rows)
+        index = torch.from_numpy(step.rows).to(self.store.device)
+        weights = None if self.weights is None else self.weights.index_select(0, index)
+        plain = Batch((pixels,), self.targets.index_select(0, index), index, weights, step.total)
         target = mix_targets(plain.target[own], plain.target.index_select(0, place), mixing, num_classes=self.num_classes)
         weight = plain.weight
         if weight is not None:

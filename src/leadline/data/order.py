@@ -8,12 +8,16 @@ import numpy as np
 
 from leadline.data.random import permutation, weighted
 
+POOLED = 50  # batches sorted by length at a time: enough for little padding, few enough that neighbours change with each epoch
 _DRAW_BIT = 40  # an example's number stays below 2**40, the number of its draw within the epoch stands above
 
 
 @dataclass(frozen=True)
 class Order:
-    """indices: (n,) the examples; batch_size: per step over all `world` processes; chances: (n,) for drawing with replacement, or None."""
+    """indices: (n,) the examples; batch_size: per step over all `world` processes; chances: (n,) for drawing with replacement, or None.
+
+    lengths: (n,) of the examples; those of a batch are then of like length, so that little of it is padding.
+    """
 
     indices: np.ndarray
     batch_size: int
@@ -22,6 +26,7 @@ class Order:
     rank: int
     world: int
     chances: np.ndarray | None = None
+    lengths: np.ndarray | None = None
 
     @property
     def steps(self) -> int:
@@ -33,7 +38,23 @@ class Order:
         """(n,) the examples in the epoch's order."""
         if self.chances is not None:
             return self.indices[weighted(self.chances, len(self.indices), seed=self.seed, epoch=epoch)]
-        return self.indices[permutation(len(self.indices), self.seed, epoch)] if self.shuffle else self.indices
+        if not self.shuffle:
+            return self.indices
+        order = permutation(len(self.indices), self.seed, epoch)
+        return self.indices[order if self.lengths is None else self._grouped(order, epoch)]
+
+    def _grouped(self, order: np.ndarray, epoch: int) -> np.ndarray:
+        """A random order in which each batch holds examples of like length: random pools of batches, each sorted, its batches shuffled.
+
+        What does not fill a batch stays at the end, where it stood.
+        """
+        assert self.lengths is not None
+        size = self.batch_size
+        whole = len(order) // size * size
+        pool = POOLED * size
+        sorted_ = [part[np.argsort(self.lengths[part], kind="stable")] for part in np.split(order[:whole], range(pool, whole, pool))]
+        batches = np.concatenate(sorted_).reshape(-1, size) if whole else order[:0].reshape(0, size)
+        return np.concatenate([batches[permutation(len(batches), self.seed + 1, epoch)].reshape(-1), order[whole:]])
 
     def bounds(self, step: int) -> tuple[int, int]:
         """The step's whole batch, as places in the epoch's order."""

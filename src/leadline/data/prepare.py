@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from leadline.data.settings import DataSpec
     from leadline.data.source import Examples
+    from leadline.text.tokenizer import Tokenizer
 
 
 class Preparer(ABC):
@@ -24,6 +25,10 @@ class Preparer(ABC):
 
     kind: ClassVar[str]
     gives: Port
+    varies: ClassVar[bool] = False
+    """Whether the inputs of a batch are only as long as its longest example, so that batches of like lengths save work."""
+    tokenizer: Tokenizer | None = None
+    """What turns its texts into numbers, where it has texts."""
 
     @classmethod
     @abstractmethod
@@ -32,14 +37,27 @@ class Preparer(ABC):
 
     @abstractmethod
     def store(self, raw: Any) -> tuple[np.ndarray, ...]:
-        """Fixed-shape arrays with the batch first: images (B, C, H, W) uint8; rows (B, numbers) float32 and (B, categories) int64.
+        """Fixed-shape arrays with the batch first: images (B, C, H, W) uint8; rows (B, numbers) float32 and (B, categories) int64;
+        texts (B, length) int32, filled up with padding.
 
         raw: what `Examples.fetch` gives. Raises InputError LL029 when columns are missing, naming them.
         """
 
     @abstractmethod
     def inputs(self, stored: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        """Model inputs on the tensors' device: images become float32 and normalised, rows pass through."""
+        """Model inputs on the tensors' device: images become float32 and normalised, rows pass through, texts lose the columns that
+        are padding in the whole batch."""
+
+    def targets(self, stored: tuple[torch.Tensor, ...]) -> torch.Tensor | None:
+        """The targets (B, ...) that lie in the examples themselves: next tokens, tags, masks, as long as the inputs of this batch.
+
+        None where targets stand beside the examples, and the task encodes them.
+        """
+        return None
+
+    def lengths(self, stored: tuple[np.ndarray, ...]) -> np.ndarray:
+        """(B,) how long each example is, where `varies`."""
+        raise NotImplementedError(f"examples of {self.kind} are all alike")
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 
 GAMMA, FIRST, SECOND = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB  # splitmix64's: 2**64 / golden ratio, and two odd mixers
 MASK = 2**64 - 1
-PLACES = {"order": 1, "oversample": 2, "split": 3, "augment": 4, "mix": 5}
+PLACES = {"order": 1, "oversample": 2, "split": 3, "augment": 4, "mix": 5, "mask": 6}
 """What the chance is for; two purposes never share numbers."""
 
 

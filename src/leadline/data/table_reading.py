@@ -24,7 +24,7 @@ from leadline.record.facts import Guess, Problem
 if TYPE_CHECKING:
     import pandas as pd
 
-    from leadline.data.rows import RowPreparer
+    from leadline.data.preparers.rows import RowsPreparer
 
 BLOCK_BYTES = 4 << 20  # text read at a time
 BLOCK_ROWS = 1 << 15  # rows of JSON, Parquet or a frame at a time
@@ -69,7 +69,7 @@ def read_pandas(frame: pd.DataFrame, spec: DataSpec, *, where: str) -> Reading:
     return read_arrow(pa.table(columns, names=[str(name) for name in frame.columns]), spec, where=where)
 
 
-def read_frame(path: Path, preparer: RowPreparer) -> pd.DataFrame:
+def read_frame(path: Path, preparer: RowsPreparer) -> pd.DataFrame:
     """The rows of a file for prediction: columns under the names the preparer knows; the target may be among them."""
     spec = DataSpec(missing=preparer.missing, separator=preparer.separator, encoding=preparer.encoding)
     reading = read(path, spec)
@@ -87,7 +87,7 @@ def read_frame(path: Path, preparer: RowPreparer) -> pd.DataFrame:
     return frame
 
 
-def _names_without_header(found: tuple[str, ...], preparer: RowPreparer, *, path: Path) -> tuple[str, ...]:
+def _names_without_header(found: tuple[str, ...], preparer: RowsPreparer, *, path: Path) -> tuple[str, ...]:
     """Names for a table without header: the training columns in their order, with or without the target."""
     for names in (preparer.table_columns, tuple(name for name in preparer.table_columns if name != preparer.target)):
         if names and len(names) == len(found) and names[0] == "column_0":

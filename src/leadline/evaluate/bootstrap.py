@@ -26,12 +26,12 @@ def intervals(predictions: Predictions, metrics: Sequence[str], *, seed: int = 0
     """
     if not len(predictions) or not predictions.is_finite:
         return {}
-    chosen = {name: part for name, part in metrics_for(metrics, predictions.needs).items() if _affordable(name, predictions)}
+    chosen = {name: part for name, part in metrics_for(metrics, predictions.outputs).items() if _affordable(name, predictions)}
     found: dict[str, list[np.ndarray]] = {name: [] for name in ("loss", *chosen)}
     for counts in draws(len(predictions), seed=seed, resamples=resamples):
         found["loss"].append(counts @ predictions.losses / len(predictions))
         for name, part in chosen.items():
-            found[name].append(part.resampled(predictions.scored, predictions.truth, counts=counts))
+            found[name].append(predictions.resampled(part, counts))
     ranges = {name: percentiles(np.concatenate(slices)) for name, slices in found.items()}
     measured = {name: pair for name, pair in ranges.items() if pair is not None}
     for name, part in chosen.items():
@@ -42,7 +42,7 @@ def intervals(predictions: Predictions, metrics: Sequence[str], *, seed: int = 0
 
 def _mirrored(pair: tuple[float, float], part: Metric, *, predictions: Predictions) -> tuple[float, float]:
     """The basic bootstrap interval, mirrored at the estimate and kept within the metric's bounds: it takes the drift of resampling out."""
-    estimate = part.score(predictions.scored, predictions.truth)
+    estimate = predictions.score(part)
     if estimate is None:
         return pair
     low, high = np.clip([2 * estimate - pair[1], 2 * estimate - pair[0]], *part.bounds)
@@ -81,7 +81,7 @@ def difference(first: Predictions, second: Predictions, *, metric_name: str, see
     if not (first.is_finite and second.is_finite):
         return None
     part = metric(metric_name)
-    one, two = part.score(first.scored, first.truth), part.score(second.scored, second.truth)
+    one, two = first.score(part), second.score(part)
     if one is None or two is None:
         return None
     pair = percentiles(np.concatenate([_gap(part, first, second=second, counts=counts) for counts in draws(len(first), seed=seed)]))
@@ -90,8 +90,7 @@ def difference(first: Predictions, second: Predictions, *, metric_name: str, see
 
 
 def _gap(part: Metric, first: Predictions, *, second: Predictions, counts: np.ndarray) -> np.ndarray:
-    own = part.resampled(first.scored, first.truth, counts=counts)
-    return own - part.resampled(second.scored, second.truth, counts=counts)
+    return first.resampled(part, counts) - second.resampled(part, counts)
 
 
 def difference_is_noise(first: Predictions, second: Predictions, *, metric_name: str, seed: int = 0) -> bool:

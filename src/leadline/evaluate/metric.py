@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from leadline.base.errors import InputError
 from leadline.base.find import find
 
-Needs = Literal["probabilities", "values"]
+Needs = Literal["probabilities", "values", "several", "tokens", "tags", "texts", "pairs"]
 Better = Literal["max", "min"]
 
 
@@ -19,7 +19,10 @@ class Metric(ABC):
     """One score by name; one file of `evaluate/metrics/`, its docstring is its handbook page.
 
     With needs "probabilities", `score` takes (N, C) class probabilities and (N,) class codes; with "values", (N,) or (N, V) predicted
-    and true numbers in the user's units. A score that is not defined on the data (one class absent, no examples) is None, never 0.
+    and true numbers in the user's units; with "several", (N, C) probabilities of labels that do not exclude each other and (N, C) of 0
+    and 1. The other kinds hold their truth themselves, and `targets` is not looked at: "tokens" (N, 3) sums of losses in nats, numbers of
+    tokens and of those foretold rightly; "tags" (N, 2) lists of tags said and true; "texts" (N, 2) what was written and what was right;
+    "pairs" (N, 2, D) two vectors that belong together. A score that is not defined on the data (one class absent, no examples) is None.
     """
 
     needs: ClassVar[Needs]
@@ -49,15 +52,19 @@ def metric(name: str) -> Metric:
     return part()
 
 
-def metrics_for(names: Sequence[str], needs: Needs) -> dict[str, Metric]:
-    """The named metrics, checked at the door: each exists (LL023) and fits what the task predicts (LL022)."""
+def metrics_for(names: Sequence[str], given: Collection[str]) -> dict[str, Metric]:
+    """The named metrics, checked at the door: each exists (LL023), and one at least fits what the task predicts (LL022).
+
+    given: the kinds of predictions that there are; what needs another kind is left out: a text is written at the end only.
+    """
     chosen = {name: metric(name) for name in names}
-    for name, part in chosen.items():
-        if part.needs != needs:
-            raise InputError(
-                "LL022",
-                f"metric '{name}' scores {part.needs}, and this task predicts {needs}",
-                where="evaluate.metrics",
-                help="leadline list metrics  shows which scores fit which task",
-            )
-    return chosen
+    fitting = {name: part for name, part in chosen.items() if part.needs in given}
+    if chosen and not fitting:
+        name, part = next(iter(chosen.items()))
+        raise InputError(
+            "LL022",
+            f"metric '{name}' scores {part.needs}, and this task predicts {', '.join(given)}",
+            where="evaluate.metrics",
+            help="leadline list metrics  shows which scores fit which task",
+        )
+    return fitting

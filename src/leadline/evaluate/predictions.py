@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
-from leadline.evaluate.metric import Needs
+from leadline.evaluate.metric import Metric, Needs
 
 if TYPE_CHECKING:
     from leadline.tasks.task import Task
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Predictions:
     """N examples in the order they were seen.
 
-    outputs: what `Task.predictions` gave: {"probabilities": (N, C)} or {"values": (N,) in the user's units}.
+    outputs: what `Task.predictions` gave: {"probabilities": (N, C)}, {"values": (N,) in the user's units}, ... and what `Task.write` did.
     targets: (N,) as the loss takes them. truth: (N,) as scores take them: class codes, or numbers in the user's units.
     index: (N,) the examples' numbers in their collection. losses: (N,) float64: -log(probability of the true class), or the squared
     error in standardised units. loss: the task's own mean loss, NaN when it was not measured. halved: batches cut for want of memory.
@@ -36,18 +36,26 @@ class Predictions:
 
     @property
     def needs(self) -> Needs:
-        """Which metrics fit: those that score probabilities, or those that score values."""
-        return "probabilities" if "probabilities" in self.outputs else "values"
+        """The first kind of what was predicted."""
+        return cast(Needs, next(iter(self.outputs)))
 
     @property
     def scored(self) -> np.ndarray:
-        """(N, C) probabilities or (N,) values: what metrics take first."""
+        """The first of the outputs: (N, C) probabilities, (N,) values, ..."""
         return self.outputs[self.needs]
+
+    def score(self, metric: Metric) -> float | None:
+        """The metric's score on them; None where it is not defined."""
+        return metric.score(self.outputs[metric.needs], self.truth)
+
+    def resampled(self, metric: Metric, counts: np.ndarray) -> np.ndarray:
+        """(R,) scores of resamples (R, N)."""
+        return metric.resampled(self.outputs[metric.needs], self.truth, counts=counts)
 
     @property
     def is_finite(self) -> bool:
         """Whether every number is a number; scores of others would be made up."""
-        return bool(np.isfinite(self.scored).all())
+        return all(bool(np.isfinite(values).all()) for values in self.outputs.values() if values.dtype != object)
 
     def take(self, rows: np.ndarray) -> Predictions:
         """Some of the examples, by position; their mean loss becomes the mean of their own losses."""
@@ -62,8 +70,8 @@ class Predictions:
 
 
 def truth_of(targets: np.ndarray, task: Task) -> np.ndarray:
-    """Encoded targets as scores take them: class codes stay, standardised numbers go back to the user's units (by the task itself)."""
-    if not np.issubdtype(targets.dtype, np.floating):
+    """Encoded targets as scores take them: codes stay, standardised numbers go back to the user's units (by the task itself)."""
+    if not np.issubdtype(targets.dtype, np.floating) or task.learns != "numbers":
         return targets
     import torch
 

@@ -11,6 +11,7 @@ import torch
 
 from leadline import recipe as recipes
 from leadline.base.errors import InputError
+from leadline.base.find import find
 from leadline.data.batches import Batches
 from leadline.data.source import Examples
 from leadline.data.split import read as read_split
@@ -19,7 +20,7 @@ from leadline.evaluate.bootstrap import intervals
 from leadline.evaluate.evaluate import predict_all, scores
 from leadline.flow.devices import resolve as resolve_device
 from leadline.flow.predict import model_folder
-from leadline.flow.prepare import open_source, replace_data
+from leadline.flow.prepare import encoded, open_source, replace_data
 from leadline.recipe import Recipe
 from leadline.record.run import Run
 from leadline.ship import package
@@ -60,7 +61,7 @@ def _opened(recipe: Recipe) -> Examples:
             "LL011", "the run was trained on objects in memory, which are gone", where="data", help="leadline evaluate RUN DATA"
         )
     examples, _ = open_source(recipe)
-    if examples.targets is None:
+    if examples.targets is None and find("tasks.kinds", str(recipe.task)).learns is not None:
         raise InputError("LL014", f"{examples.facts.name} has no target to compare with", where="data", help="leadline predict RUN FILE")
     return examples
 
@@ -68,16 +69,15 @@ def _opened(recipe: Recipe) -> Examples:
 def _scores(
     packaged: Package, examples: Examples, sides: dict[str, np.ndarray], recipe: Recipe, *, say: Callable[[str], None]
 ) -> dict[str, Any]:
-    assert examples.targets is not None
     task = packaged.task
-    targets = torch.from_numpy(task.encode(examples.targets))
+    targets = torch.from_numpy(encoded(task, examples))
     device = next(packaged.model.parameters()).device
     metrics = task.metrics if recipe.evaluate.metrics == "auto" else recipe.evaluate.metrics
     found: dict[str, Any] = {}
     with build_store(examples, packaged.preparer, "auto", device=device) as store:
         batches = Batches(store, packaged.preparer, indices=np.arange(len(examples)), targets=targets, batch_size=AT_ONCE, seed=0)
         for side, rows in sides.items():
-            predictions = predict_all(packaged.model, task, batches=batches.sequential(rows, AT_ONCE))
+            predictions = predict_all(packaged.model, task, batches=batches.sequential(rows, AT_ONCE), write=True)
             found[side] = scores(predictions, task, metrics=metrics)
             found["intervals"] = intervals(predictions, metrics)  # of the last side: the test, or the data given
             say(f"{side}: {len(rows):,} examples scored")

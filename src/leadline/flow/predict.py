@@ -11,8 +11,8 @@ from leadline.data.decode import read_image
 from leadline.data.packed import PackedFiles
 from leadline.data.pixels import Pictures
 from leadline.data.prepare import Preparer
+from leadline.data.preparers.rows import RowsPreparer, frame_from
 from leadline.data.row_names import counted
-from leadline.data.rows import RowPreparer, frame_from
 from leadline.data.table_reading import read_frame
 from leadline.flow.devices import resolve as resolve_device
 from leadline.record.ports import Images
@@ -68,7 +68,7 @@ def _frame(x: Any, preparer: Preparer) -> Any:
     import numpy as np
     import pandas as pd
 
-    assert isinstance(preparer, RowPreparer)
+    assert isinstance(preparer, RowsPreparer)
     if isinstance(x, pd.DataFrame):
         return x
     if not isinstance(x, np.ndarray):
@@ -87,7 +87,7 @@ def _frame(x: Any, preparer: Preparer) -> Any:
 def _predict_table(loaded: package.Package, path: Path, *, say: Say | None) -> Iterable[dict[str, Any]]:
     if not path.is_file():
         raise InputError("LL001", f"there is no file {path}", where=str(path), help="leadline predict RUN table.csv")
-    assert isinstance(loaded.preparer, RowPreparer)
+    assert isinstance(loaded.preparer, RowsPreparer)
     frame = read_frame(path, loaded.preparer)
     extra = loaded.preparer.unknown_columns(frame)
     if extra and say is not None:

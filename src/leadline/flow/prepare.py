@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from leadline import recipe as recipes
 from leadline.base.errors import InputError
 from leadline.base.find import find, names
-from leadline.data.pictures import ImagePreparer
 from leadline.data.prepare import Preparer
-from leadline.data.rows import RowPreparer
-from leadline.data.settings import AugmentSpec
+from leadline.data.settings import AugmentSpec, DataSpec
 from leadline.data.source import Examples, recognise
 from leadline.data.split import Split, split
 from leadline.flow import defaults
@@ -22,9 +21,12 @@ from leadline.models import build
 from leadline.recipe import Recipe
 from leadline.record.facts import Facts, Guess
 from leadline.record.ports import Images
-from leadline.tasks.task import Task
+from leadline.tasks.task import Task, Wishes
+from leadline.training.settings import TrainSpec
 
 Say = Callable[[str], None]
+OPTIONS = ("label_smoothing", "class_weights", "oversample", "mask_rate", "beta", "temperature")
+"""Keys of `train` that only some tasks make use of."""
 QUANTILES = 10  # strata of a regression target
 
 
@@ -53,19 +55,35 @@ def prepare(recipe: Recipe, *, device: str) -> Prepared:
     kind, task_guess = choose_task(recipe, examples.facts)
     _need_target(examples, kind)
     parts = split(examples, recipe.data.split, seed=recipe.train.seed, strata=strata(examples))
-    train_targets = _targets(examples)[parts.train]
-    settings = recipe.train
-    task = kind.bind(
-        examples.facts, train_targets, loss=settings.loss, label_smoothing=settings.label_smoothing, class_weights=settings.class_weights
-    )
+    preparer: Preparer = find("data.preparers", kind.prepares).fit(examples, parts.train, data_spec(recipe))
+    task = bind(kind, examples, parts.train, preparer, recipe)
     _fits(recipe, task, num_train=len(parts.train))
-    preparer = preparer_for(examples.facts).fit(examples, parts.train, recipe.data)
     resolved, chosen = defaults.resolve(recipe, task, preparer.gives, num_train=len(parts.train))
     build.validate(resolved.model.name, model_options(resolved), "recipe, model")
     build.check_ports(resolved.model.name, takes=preparer.gives, gives=task.gives)
     guesses = (guess, *examples.facts.guesses, *task_guess, *parts.guesses, *getattr(preparer, "guesses", ()), *chosen)
     resolved = resolved.model_copy(update={"task": kind.name, "data": resolved.data.model_copy(update={"target": examples.facts.target})})
-    return Prepared(resolved, examples, parts, task, preparer, task.encode(_targets(examples)), device, guesses)
+    return Prepared(resolved, examples, parts, task, preparer, encoded(task, examples), device, guesses)
+
+
+def bind(kind: type[Task], examples: Examples, train: np.ndarray, preparer: Preparer, recipe: Recipe) -> Task:
+    """The task for this data, as the recipe's `train` block wishes it."""
+    settings = recipe.train
+    options = {name: getattr(settings, name) for name in OPTIONS if name != "oversample"}
+    wishes = Wishes(settings.loss, **options, takes=preparer.gives, tokenizer=preparer.tokenizer, seed=settings.seed)
+    task = kind.bind(examples.facts, targets_of(examples)[train], wishes)
+    task.tokenizer = preparer.tokenizer
+    return task
+
+
+def encoded(task: Task, examples: Examples) -> np.ndarray:
+    """(N, ...) the targets as the loss takes them; zeros where the examples hold them themselves."""
+    return np.zeros(len(examples), np.int64) if task.learns is None else task.encode(targets_of(examples))
+
+
+def targets_of(examples: Examples) -> np.ndarray:
+    """(N,) raw targets; zeros where there are none beside the examples."""
+    return np.zeros(len(examples), np.int64) if examples.targets is None else examples.targets
 
 
 def open_source(recipe: Recipe) -> tuple[Examples, Guess]:
@@ -99,14 +117,17 @@ def choose_task(recipe: Recipe, facts: Facts) -> tuple[type[Task], tuple[Guess, 
     )
 
 
-def preparer_for(facts: Facts) -> type[Preparer]:
-    """Pictures or rows: the preparer of that kind of example."""
-    return ImagePreparer if facts.kind == "images" else RowPreparer
+def data_spec(recipe: Recipe) -> DataSpec:
+    """The `data` block; a pretrained network brings its tokenizer, where none is named."""
+    spec, name = recipe.data, recipe.model.name
+    if spec.text.tokenizer == "auto" and name.startswith("transformers/"):
+        return spec.model_copy(update={"text": spec.text.model_copy(update={"tokenizer": name.removeprefix("transformers/")})})
+    return spec
 
 
 def strata(examples: Examples) -> np.ndarray | None:
     """(N,) what the split keeps in proportion: class labels, or the target's decile."""
-    if examples.targets is None:
+    if examples.targets is None or examples.facts.target_kind not in ("classes", "numbers"):
         return None
     if examples.facts.target_kind == "classes":
         return examples.targets.astype(str)
@@ -119,13 +140,8 @@ def model_options(recipe: Recipe) -> dict[str, Any]:
     return dict(recipe.model.model_extra or {})
 
 
-def _targets(examples: Examples) -> np.ndarray:
-    assert examples.targets is not None
-    return examples.targets
-
-
 def _need_target(examples: Examples, kind: type[Task]) -> None:
-    wanted = "images" if Images in kind.takes else "table"
+    wanted = kind.data
     if examples.facts.kind != wanted:
         raise InputError(
             "LL030",
@@ -133,7 +149,7 @@ def _need_target(examples: Examples, kind: type[Task]) -> None:
             where="task",
             help="leave task out",
         )
-    if examples.targets is None:
+    if examples.targets is None and kind.learns is not None:
         raise InputError("LL014", f"task '{kind.name}' needs a target, and {examples.facts.name} has none", where="data", help=kind.remedy)
 
 
@@ -153,6 +169,11 @@ def _fits(recipe: Recipe, task: Task, *, num_train: int) -> None:
             where="recipe, train",
             help=f"train.accumulate={size}",
         )
+    given = recipes.given(recipe)
+    for name in OPTIONS:
+        if f"train.{name}" in given and name not in task.heeds and getattr(recipe.train, name) != getattr(TrainSpec(), name):
+            text = f"train.{name} = {getattr(recipe.train, name)!r}: task '{task.name}' has no use for it"
+            raise InputError("LL030", text, where="train", help=f"leave train.{name} out")
     if recipe.train.oversample and recipe.train.class_weights == "balanced":
         text = "train.oversample and train.class_weights=balanced each make up for rare classes: together they do it twice"
         raise InputError("LL030", text, where="recipe, train", help="leave one of them out")

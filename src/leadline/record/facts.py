@@ -59,25 +59,67 @@ class ImageSizes:
     modes: dict[str, int] = field(default_factory=dict[str, int])
 
 
+TextForm = Literal["documents", "corpus", "words", "pairs", "chat", "preferences"]
+
+
+@dataclass(frozen=True)
+class TextFacts:
+    """What kind of text there is.
+
+    form: documents (a text each), corpus (pieces of running text), words (lists of words with a tag each), pairs (source and target),
+    chat (messages of roles) or preferences (prompt, chosen, rejected). characters: (smallest, median, largest) of an example.
+    """
+
+    form: TextForm
+    characters: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class AudioFacts:
+    """Sound as stored. rates: samples per second, and how many clips have each; seconds: (shortest, median, longest)."""
+
+    rates: dict[int, int]
+    seconds: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class SeriesFacts:
+    """A table of values over time. time: its column; step: seconds between rows; start and end: first and last time, as written."""
+
+    time: str
+    step: float
+    start: str
+    end: str
+    rows: int
+    columns: tuple[str, ...]
+
+
+Kind = Literal["images", "table", "text", "audio", "series"]
+TargetKind = Literal["classes", "numbers", "several", "tags", "text"]
+
+
 @dataclass(frozen=True)
 class Facts:
     """What a source holds.
 
-    kind: "images" or "table". num_examples counts what is usable; excluded ones are in `problems`.
-    target_kind: "classes", "numbers", or None when the source holds no target.
+    num_examples counts what is usable; excluded ones are in `problems`.
+    target_kind: a label ("classes"), a number, several labels, a tag for each word, a text; None when the source holds no target.
     classes and class_counts go together, in the order of the label codes.
     given_split: counts of "train", "val", "test" when the source has its own.
     """
 
-    kind: Literal["images", "table"]
+    kind: Kind
     name: str
     num_examples: int
     target: str | None = None
-    target_kind: Literal["classes", "numbers"] | None = None
+    target_kind: TargetKind | None = None
     classes: tuple[str, ...] = ()
     class_counts: tuple[int, ...] = ()
     columns: tuple[Column, ...] = ()
     images: ImageSizes | None = None
+    text: TextFacts | None = None
+    audio: AudioFacts | None = None
+    series: SeriesFacts | None = None
     given_split: dict[str, int] = field(default_factory=dict[str, int])
     problems: tuple[Problem, ...] = ()
     guesses: tuple[Guess, ...] = ()

@@ -13,14 +13,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from leadline.base.errors import InputError
-from leadline.data.pictures import ImagePreparer
+from leadline.base.find import find
 from leadline.data.prepare import Preparer
-from leadline.data.rows import RowPreparer
 from leadline.models import build
+from leadline.record.batch import Batch
 from leadline.record.files import write_atomic
 from leadline.tasks.task import Task, restore
 
-PREPARERS: dict[str, type[Preparer]] = {"images": ImagePreparer, "rows": RowPreparer}
 FILES = ("config.json", "model.safetensors", "preprocessor.json", "labels.json")
 BATCH = 256  # examples at a time: past this a CPU gains nothing and memory grows
 
@@ -35,17 +34,20 @@ class Package:
     config: dict[str, Any]
 
     def outputs(self, stored: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """Model outputs (N, ...) on the CPU, in float32, from stored arrays (N, ...)."""
+        """What the task keeps of the answers (N, ...), on the CPU, in float32, from stored arrays (N, ...)."""
         device = next(self.model.parameters()).device
         with torch.inference_mode():
-            parts = [
-                self.model(*self.preparer.inputs(tuple(part[start : start + BATCH].to(device) for part in stored))).float().cpu()
-                for start in range(0, len(stored[0]), BATCH)
-            ]
-        return torch.cat(parts)
+            cuts = (slice(start, start + BATCH) for start in range(0, len(stored[0]), BATCH))
+            return torch.cat([self._kept(tuple(part[cut].to(device) for part in stored)) for cut in cuts])
+
+    def _kept(self, stored: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        index = torch.arange(len(stored[0]), device=stored[0].device)
+        target = self.preparer.targets(stored)
+        batch = Batch(self.preparer.inputs(stored), index if target is None else target, index, None, len(index))
+        return self.task.keep(self.task.respond(self.model, batch).float(), batch).float().cpu()
 
     def predict(self, raw: Any) -> list[dict[str, Any]]:
-        """One answer per raw example (a DataFrame, or a list of uint8 images (H, W, C)); see `Task.answers`."""
+        """One answer per raw example (a DataFrame, a list of uint8 images (H, W, C), a list of texts); see `Task.answers`."""
         return self.task.answers(self.task.predictions(self.outputs(self.stored(raw))))
 
     def stored(self, raw: Any) -> tuple[torch.Tensor, ...]:
@@ -86,4 +88,5 @@ def load(folder: Path, *, device: str = "cpu") -> Package:
         ) from None
     model = build.from_config(config["model"])
     model.load_state_dict(weights)
-    return Package(model.to(device).eval(), PREPARERS[preprocessor["kind"]].from_dict(preprocessor), restore(labels), config)
+    preparer: Preparer = find("data.preparers", preprocessor["kind"]).from_dict(preprocessor)
+    return Package(model.to(device).eval(), preparer, restore(labels, preparer.tokenizer), config)

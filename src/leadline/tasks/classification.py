@@ -12,7 +12,7 @@ from leadline.base.errors import InputError
 from leadline.record.batch import Batch
 from leadline.record.facts import Facts
 from leadline.record.ports import Classes, Port
-from leadline.tasks.task import Loss, Task
+from leadline.tasks.task import NO_WISHES, Loss, Task, Wishes
 
 if TYPE_CHECKING:
     import torch
@@ -24,6 +24,7 @@ class Classification(Task):
     """One label per example. labels: the classes in code order; class_weights: (C,) averaging 1 over the training rows, or None."""
 
     learns = "classes"
+    heeds = ("label_smoothing", "class_weights", "oversample")
     metrics = ("accuracy", "macro_f1", "balanced_accuracy", "roc_auc", "log_loss", "ece")
     best = ("accuracy", "max")
     loss_name = "cross_entropy"
@@ -35,21 +36,19 @@ class Classification(Task):
         self.gives: Port = Classes(len(labels))
 
     @classmethod
-    def bind(
-        cls, facts: Facts, train_targets: np.ndarray, *, loss: str = "auto", label_smoothing: float = 0.0, class_weights: str = "none"
-    ) -> Self:
+    def bind(cls, facts: Facts, train_targets: np.ndarray, wishes: Wishes = NO_WISHES) -> Self:
         if facts.target_kind != "classes":
             found = "no target" if facts.target_kind is None else "a target of numbers"
             raise InputError("LL014", f"task '{cls.name}' needs class labels, and {facts.name} has {found}", where="data", help=cls.remedy)
         if len(facts.classes) < 2:
             only = facts.classes[0] if facts.classes else "none"
             raise InputError("LL015", f"{facts.name} holds one class only: {only!r}", where="data", help="add examples of a second class")
-        if loss not in ("auto", "cross_entropy"):
+        if wishes.loss not in ("auto", "cross_entropy"):
             raise InputError(
-                "LL022", f"train.loss = {loss!r}: labels are learnt with cross_entropy", where="train", help="leave train.loss out"
+                "LL022", f"train.loss = {wishes.loss!r}: labels are learnt with cross_entropy", where="train", help="leave train.loss out"
             )
-        weights = _balanced(facts.classes, train_targets) if class_weights == "balanced" else None
-        return cls(facts.classes, label_smoothing=label_smoothing, class_weights=weights)
+        weights = _balanced(facts.classes, train_targets) if wishes.class_weights == "balanced" else None
+        return cls(facts.classes, label_smoothing=wishes.label_smoothing, class_weights=weights)
 
     def encode(self, targets: np.ndarray) -> np.ndarray:
         import pandas as pd

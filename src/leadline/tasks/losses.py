@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -39,3 +40,11 @@ def regression(values: torch.Tensor, target: torch.Tensor, *, kind: str) -> torc
 def mean(losses: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
     """Their mean over the examples, each counted `weight` times where there are weights."""
     return losses.mean() if weight is None else (losses * weight).mean()
+
+
+def plain(outputs: torch.Tensor, target: torch.Tensor) -> np.ndarray:
+    """(N,) float64 loss of each example, without smoothing or weights: cross-entropy of (N, C) logits, or the squared error of values."""
+    if target.is_floating_point():
+        error = outputs.double().reshape(len(target), -1) - target.double().reshape(len(target), -1)
+        return error.square().mean(dim=1).numpy()
+    return F.cross_entropy(outputs.double(), target, reduction="none").numpy()

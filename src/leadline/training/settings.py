@@ -86,6 +86,12 @@ class TrainSpec(Spec):
     label_smoothing: float = Field(default=0.0, ge=0, lt=1)
     class_weights: Literal["none", "balanced"] = "none"
     """balanced: each class weighs the same in the loss."""
+    mask_rate: float = Field(default=0.15, gt=0, lt=1)
+    """Share of the tokens that fill_mask hides and asks for."""
+    beta: float = Field(default=0.1, gt=0)
+    """How dear it is for prefer to leave its reference (DPO)."""
+    temperature: float = Field(default=0.05, gt=0)
+    """What embed_text divides likenesses by before it compares them."""
     oversample: bool = False
     """Draw rare classes more often, so that each class is seen equally often."""
     activation_checkpointing: bool = False

@@ -32,7 +32,7 @@ class Sums:
 
     part: str
     loss: torch.Tensor
-    units: float
+    units: float | torch.Tensor
     seen: dict[str, torch.Tensor]
 
     def add(self, other: Sums) -> None:
@@ -139,7 +139,7 @@ class Stepper:
 
     def _backward(self, loss: Loss, total: int) -> Sums:
         share, scaler = loss.units / total, self.updater.scaler
-        value = loss.value if share == 1 else loss.value * share
+        value = loss.value * share if isinstance(share, torch.Tensor) or share != 1 else loss.value
         (value if scaler is None else scaler.scale(value)).backward()
         return Sums(loss.part, value.detach(), loss.units, {name: seen.detach() / total for name, seen in loss.seen.items()})
 
@@ -152,7 +152,7 @@ class Stepper:
         if self.updater.scaler is not None:
             self.updater.scaler.unscale_(optimizers)  # pyright: ignore[reportArgumentType]  # it reads param_groups and nothing else
         gradients = _gradients(optimizers, sums)
-        if sums.units != total:
+        if isinstance(sums.units, torch.Tensor) or sums.units != total:  # tokens on a device are not looked at, so as not to wait for it
             gradients = _means(sums, gradients, total)
         try:
             made = self.updater.apply(optimizers, gradients, step=step)
@@ -171,8 +171,8 @@ class Stepper:
 def exchange(sums: Sums, optimizers: Optimizers, world: World, votes: tuple[float, ...]) -> tuple[float, ...]:
     """Sum gradients, losses and votes over all processes. A parameter that one of them has a gradient for has one on all."""
     parameters = [parameter for parameter in optimizers.parameters.values() if parameter.requires_grad]
-    tally = world.tally([*votes, sums.units, *(float(parameter.grad is not None) for parameter in parameters)])
-    sums.units = tally[len(votes)]
+    tally = world.tally([*votes, float(sums.units), *(float(parameter.grad is not None) for parameter in parameters)])
+    sums.units = tally[len(votes)] or 1.0
     present = [parameter for parameter, count in zip(parameters, tally[len(votes) + 1 :], strict=True) if count]
     gradients = [torch.zeros_like(parameter) if parameter.grad is None else parameter.grad for parameter in present]
     for parameter, gradient in zip(present, gradients, strict=True):
@@ -196,7 +196,7 @@ def _gradients(optimizers: Optimizers, sums: Sums) -> Gradients:
 
 def _means(sums: Sums, gradients: Gradients, total: int) -> Gradients:
     """From sums over units divided by the number of examples to means over the units."""
-    factor = total / sums.units
+    factor = total / (sums.units.clamp(min=1) if isinstance(sums.units, torch.Tensor) else sums.units)
     torch._foreach_mul_(gradients.tensors, factor)
     sums.loss = sums.loss * factor
     sums.seen = {name: value * factor for name, value in sums.seen.items()}

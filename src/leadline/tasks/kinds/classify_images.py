@@ -19,7 +19,9 @@ class ClassifyImages(Classification):
     """
 
     name = "classify_images"
+    data = "images"
     takes = (Images,)
+    prepares = "images"
     remedy = "put each class in its own folder, or add a CSV of file names and labels"
 
     @classmethod

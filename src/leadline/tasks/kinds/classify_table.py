@@ -20,7 +20,9 @@ class ClassifyTable(Classification):
 
     name = "classify_table"
     best = ("log_loss", "min")  # validation parts of tables are often small, and accuracy on a few hundred rows is mostly luck
+    data = "table"
     takes = (Rows,)
+    prepares = "rows"
     remedy = "name the label column with target=COLUMN, or use  task=regress_table"
 
     @classmethod

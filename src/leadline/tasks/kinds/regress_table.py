@@ -11,7 +11,7 @@ from leadline.base.errors import InputError
 from leadline.record.batch import Batch
 from leadline.record.facts import Facts, Guess
 from leadline.record.ports import Port, Rows, Values
-from leadline.tasks.task import Loss, Task
+from leadline.tasks.task import NO_WISHES, Loss, Task, Wishes
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,9 @@ class RegressTable(Task):
     """
 
     name = "regress_table"
+    data = "table"
     takes = (Rows,)
+    prepares = "rows"
     learns = "numbers"
     metrics = ("rmse", "mae", "r2")
     best = ("rmse", "min")
@@ -44,9 +46,7 @@ class RegressTable(Task):
         return Guess(f"task {cls.name}", f"column '{facts.target}' holds numbers", "task=classify_table, or target=COLUMN")
 
     @classmethod
-    def bind(
-        cls, facts: Facts, train_targets: np.ndarray, *, loss: str = "auto", label_smoothing: float = 0.0, class_weights: str = "none"
-    ) -> Self:
+    def bind(cls, facts: Facts, train_targets: np.ndarray, wishes: Wishes = NO_WISHES) -> Self:
         if facts.target_kind != "numbers":
             raise InputError(
                 "LL020",
@@ -54,12 +54,7 @@ class RegressTable(Task):
                 where="data",
                 help="task=classify_table",
             )
-        if label_smoothing or class_weights != "none":
-            key = "label_smoothing" if label_smoothing else "class_weights"
-            raise InputError(
-                "LL030", f"train.{key} is for labels, and task '{cls.name}' predicts a number", where="train", help=f"leave train.{key} out"
-            )
-        if loss == "cross_entropy":
+        if wishes.loss == "cross_entropy":
             raise InputError(
                 "LL022", "train.loss = 'cross_entropy': numbers are learnt with mse, mae or huber", where="train", help="train.loss=mse"
             )
@@ -69,7 +64,7 @@ class RegressTable(Task):
             raise InputError(
                 "LL015", f"the target '{facts.target}' has the same value {values[0]:g} in every row", where="data", help="target=COLUMN"
             )
-        return cls(float(values.mean()), scale, loss="mse" if loss == "auto" else loss)
+        return cls(float(values.mean()), scale, loss="mse" if wishes.loss == "auto" else wishes.loss)
 
     def encode(self, targets: np.ndarray) -> np.ndarray:
         return ((targets.astype(np.float64) - self.mean) / self.scale).astype(np.float32)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from leadline.data.settings import DataSpec
     from leadline.data.source import Examples
 
-__all__ = ["ImagePreparer", "read_image"]
+__all__ = ["ImagesPreparer", "read_image"]
 
 NATIVE = 64
 """Sets of equal-sized pictures up to this side, pixels, are taken as they are."""
@@ -38,7 +38,7 @@ _GAP = 2  # a large JPEG is decoded at 1/2, 1/4 or 1/8 size as long as it stays 
 
 
 @dataclass(frozen=True)
-class ImagePreparer(Preparer):
+class ImagesPreparer(Preparer):
     """Brings pictures to (channels, height, width) and normalises them.
 
     mean and std: per channel, of training pixels scaled to 0..1. guesses: what `fit` chose by itself; not part of `to_dict`.
@@ -166,7 +166,7 @@ def _choose_size(sizes: ImageSizes, spec: DataSpec) -> tuple[tuple[int, int], tu
     )
 
 
-def _moments(preparer: ImagePreparer, raw: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _moments(preparer: ImagesPreparer, raw: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation per channel of the prepared pictures, scaled to 0..1; counted exactly from histograms."""
     counts = np.zeros((preparer.channels, 256), np.int64)
     for start in range(0, len(raw), 256):

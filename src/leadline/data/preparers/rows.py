@@ -39,7 +39,7 @@ MOST_FITTED = 100_000  # training rows that scaling learns from; categories and 
 
 @final
 @dataclass(frozen=True)
-class RowPreparer(Preparer):
+class RowsPreparer(Preparer):
     """Frames to (numbers float32, categories int64). Columns are matched by name, in any order.
 
     numbers, categories: the inputs in their order. table_columns: all columns of the training table in theirs, target included.
@@ -70,7 +70,7 @@ class RowPreparer(Preparer):
         return tuple(name for name in self.table_columns if name in used)
 
     @classmethod
-    def fit(cls, examples: Examples, train: np.ndarray, spec: DataSpec) -> RowPreparer:
+    def fit(cls, examples: Examples, train: np.ndarray, spec: DataSpec) -> RowsPreparer:
         """Learn medians, scales, quantiles and category codes from the rows `train`, and from no other.
 
         Raises InputError LL002 when no column of the table can be an input.
@@ -153,7 +153,7 @@ class RowPreparer(Preparer):
         }
 
     @classmethod
-    def from_dict(cls, fields: dict[str, Any]) -> RowPreparer:
+    def from_dict(cls, fields: dict[str, Any]) -> RowsPreparer:
         return cls(
             tuple(NumberInput.from_dict(one) for one in fields["numbers"]),
             tuple(CategoryInput.from_dict(one) for one in fields["categories"]),

@@ -1,0 +1,1 @@
+"""What makes raw examples ready for a network, one kind a file."""
