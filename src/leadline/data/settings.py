@@ -50,7 +50,7 @@ class AudioSpec(Spec):
 
     names: str | None = None
     """File names of a flat folder as a pattern, such as {label}_{speaker}_{index}; each field is a column. Found by itself."""
-    test: dict[str, tuple[str | int, ...]] = {}
+    test: dict[str, tuple[str | int, ...]] = Field(default={})
     """Which clips are the test part, by a column's values: {index: [0, 1, 2]}; all others train."""
     rate: int | None = Field(default=None, ge=1000, le=192_000)
     """Samples per second that clips are brought to; the commonest rate, at most 16,000, when left out."""
