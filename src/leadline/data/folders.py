@@ -115,15 +115,15 @@ def first_picture(root: Path, *, limit: int = 2000) -> str | None:
     return None
 
 
-def arrange(pictures: list[str], name: str) -> Arrangement:
-    """Read classes and sides off the folders.
+def arrange(pictures: list[str], name: str, *, noun: str = "pictures") -> Arrangement:
+    """Read classes and sides off the folders. noun: what the files are, for messages.
 
     Raises InputError LL030 where two folders claim one side, LL014 where sides and classes mix.
     """
     below = _below(pictures)
     parts = [path.removeprefix(below).split("/") for path in pictures]
     tops = sorted({part[0] for part in parts if len(part) > 1})
-    sides = _sides(tops, name)
+    sides = _sides(tops, name, noun=noun)
     depth = 2 if sides else 1
     classed = [i for i, part in enumerate(parts) if len(part) > depth]
     loose = [pictures[i] for i, part in enumerate(parts) if len(part) <= depth]
@@ -146,7 +146,7 @@ def _below(pictures: list[str]) -> str:
     return shared + "/" if is_inner else ""
 
 
-def _sides(tops: list[str], name: str) -> dict[str, str] | None:
+def _sides(tops: list[str], name: str, *, noun: str) -> dict[str, str] | None:
     """Folder to side, when the top folders are sides of a split and not classes."""
     sides = {top: SIDES[top.lower()] for top in tops if top.lower() in SIDES}
     if "train" not in sides.values() or len(set(sides.values())) < 2:
@@ -159,7 +159,7 @@ def _sides(tops: list[str], name: str) -> dict[str, str] | None:
     if others:
         raise InputError(
             "LL014",
-            f"{name} holds the sides {', '.join(sides)} and beside them pictures in {', '.join(others[:3])}",
+            f"{name} holds the sides {', '.join(sides)} and beside them {noun} in {', '.join(others[:3])}",
             where=name,
             help="move these folders away, or below the side they belong to",
         )

@@ -6,7 +6,7 @@ import csv
 import io
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -49,30 +49,46 @@ class _Cells:
     rows: list[list[str]]
     first: int
     guesses: tuple[Guess, ...]
+    noun: str = "picture"
+    telling: tuple[str, ...] = ()
 
 
-def read_labels(root: Path, pictures: Sequence[str], others: Sequence[str], spec: DataSpec) -> Labels | None:
+def read_labels(
+    root: Path,
+    pictures: Sequence[str],
+    others: Sequence[str],
+    spec: DataSpec,
+    *,
+    noun: str = "picture",
+    telling: tuple[str, ...] = LABEL_NAMES,
+) -> Labels | None:
     """The labels of the file that spec.labels names, or of the one in `root` that lists the pictures; None when there is none.
+
+    noun: what the files are, for messages. telling: column names that speak of labels.
 
     Raises InputError LL001 for a missing file, LL014 when no column holds the file names, LL017 when the label column is not clear,
     LL030 when two files list the pictures.
     """
     if spec.labels is not None:
-        cells = _read(_named(root, spec.labels), spec)
+        cells = replace(_read(_named(root, spec.labels), spec), noun=noun, telling=telling)
         column, found = _file_column(cells, pictures)
         if not found:
             raise InputError(
                 "LL014",
-                f"no column of {spec.labels} holds the names of the pictures in {root.name}",
+                f"no column of {spec.labels} holds the names of the {noun}s in {root.name}",
                 where=str(cells.path),
                 help=f"one column must hold names such as {pictures[0]}",
             )
         return _joined(cells, column, pictures, spec)
-    tables = [_read(root / name, spec) for name in others if "/" not in name and name.lower().endswith(_SUFFIXES)]
+    tables = [
+        replace(_read(root / name, spec), noun=noun, telling=telling)
+        for name in others
+        if "/" not in name and name.lower().endswith(_SUFFIXES)
+    ]
     fitting = [(cells, column) for cells in tables for column, found in [_file_column(cells, pictures)] if 2 * found >= len(cells.rows)]
     if len(fitting) > 1:
         listed = ", ".join(cells.path.name for cells, _ in fitting)
-        raise InputError("LL030", f"{listed} all list the pictures", where=str(root), help=f"data.labels={fitting[0][0].path.name}")
+        raise InputError("LL030", f"{listed} all list the {noun}s", where=str(root), help=f"data.labels={fitting[0][0].path.name}")
     return _joined(*fitting[0], pictures, spec) if fitting else None
 
 
@@ -132,13 +148,13 @@ def _joined(cells: _Cells, files: int, pictures: Sequence[str], spec: DataSpec) 
     for number, row in enumerate(cells.rows, start=cells.first):
         picture = lookup.get(_key(row[files]))
         if picture is None:
-            excluded.append((f"{cells.path.name} row {number}: {row[files] or 'no file name'}", "has no picture"))
+            excluded.append((f"{cells.path.name} row {number}: {row[files] or 'no file name'}", f"has no {cells.noun}"))
         elif row_of.setdefault(picture, row)[target] != row[target]:
             raise InputError(
                 "LL030",
                 f"{picture} is labelled both {row_of[picture][target]!r} and {row[target]!r}",
                 where=f"{cells.path}, row {number}",
-                help="keep one row per picture",
+                help=f"keep one row per {cells.noun}",
             )
     labelled = [picture for picture in pictures if picture in row_of and row_of[picture][target] not in ("", *spec.missing)]
     without = set(pictures) - set(labelled)
@@ -157,7 +173,7 @@ def _label_column(cells: _Cells, files: int, spec: DataSpec) -> tuple[int, Guess
         return _named_column(cells, spec.target, files), Guess(
             f"file names in '{cells.names[files]}'", "its values are file names", "data.labels=FILE"
         )
-    telling = [place for place in places if cells.names[place].lower() in LABEL_NAMES]
+    telling = [place for place in places if cells.names[place].lower() in cells.telling]
     useful = [place for place in places if not _holds_sides(cells, place)]
     for chosen in (useful, telling):
         if len(chosen) == 1:
