@@ -49,7 +49,7 @@ class AudioSpec(Spec):
     """How sound files are named, and what of them a network hears."""
 
     names: str | None = None
-    """File names of a flat folder as a pattern, such as {label}_{speaker}_{index}; each field is a column. Found by itself."""
+    """File names of a flat folder as a pattern, such as label_speaker_index; each word is a column. Found by itself."""
     test: dict[str, tuple[str | int, ...]] = Field(default={})
     """Which clips are the test part, by a column's values: {index: [0, 1, 2]}; all others train."""
     rate: int | None = Field(default=None, ge=1000, le=192_000)

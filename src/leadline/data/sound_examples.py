@@ -87,7 +87,7 @@ class Sounds(Examples):
     def column(self, name: str) -> np.ndarray:
         if name in self.columns:
             return self.columns[name]
-        there = f"there are: {', '.join(self.columns)}" if self.columns else "data.audio.names={label}_{speaker}  brings them"
+        there = f"there are: {', '.join(self.columns)}" if self.columns else "data.audio.names=label_speaker  brings them"
         raise InputError("LL017", f"there is no column '{name}' beside the sounds", where=self.facts.name, help=there)
 
     def excluded(self) -> Sequence[tuple[str, str]]:

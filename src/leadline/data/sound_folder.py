@@ -75,7 +75,7 @@ def _label(root: Path, sounds: list[str], others: list[str], spec: DataSpec) -> 
             "LL014",
             f"{root} holds {len(sounds):,} sounds without class folders, table of labels or labels in their names",
             where=str(root),
-            help=f"put each class in a folder ({root.name}/yes/1.wav), or data.labels=FILE.csv, or data.audio.names={{label}}_{{index}}",
+            help=f"put each class in a folder ({root.name}/yes/1.wav), or data.labels=FILE.csv, or data.audio.names=label_index",
         )
     return _by_names(named, spec)
 

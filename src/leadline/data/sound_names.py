@@ -1,4 +1,4 @@
-"""What file names say: a pattern such as {label}_{speaker}_{index} makes each field a column, and is found where it is plain."""
+"""What file names say: a pattern such as label_speaker_index makes each word a column, and is found where it is plain."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from leadline.base.errors import InputError
 from leadline.record.facts import Guess
 
-_FIELD = re.compile(r"\{([A-Za-z][A-Za-z0-9_]*)\}")
+_FIELD = re.compile(r"([A-Za-z][A-Za-z0-9]*)")
 _SEPARATORS = ("_", "-", ".")
 
 
@@ -26,7 +26,7 @@ class Named:
 
 
 def by_pattern(paths: Sequence[str], pattern: str) -> Named:
-    """Read the fields off file names without folder and ending; InputError LL022 for a pattern without or with repeated fields."""
+    """Read the fields off file names without folder and ending; InputError LL022 for a pattern with repeated words."""
     form = _compiled(pattern)
     found = [(path, form.fullmatch(_stem(path))) for path in paths]
     good = [(path, match.groupdict()) for path, match in found if match]
@@ -35,7 +35,7 @@ def by_pattern(paths: Sequence[str], pattern: str) -> Named:
             "LL014",
             f"no file name follows data.audio.names = '{pattern}', such as '{_stem(paths[0])}'",
             where="data.audio.names",
-            help="write the parts as {label}_{speaker}, with what stands between them",
+            help="a word for each part, and what stands between them: label_speaker_index",
         )
     columns = {field: [fields[field] for _, fields in good] for field in form.groupindex}
     return Named([path for path, _ in good], columns, [path for path, match in found if not match])
@@ -68,18 +68,18 @@ def _guessed(paths: Sequence[str], separator: str, place: int, *, number: int, c
 
 
 def _fields(label: int, number: int) -> list[str]:
-    return ["{label}" if part == label else f"{{part{part + 1}}}" for part in range(number)]
+    return ["label" if part == label else f"part{part + 1}" for part in range(number)]
 
 
 def _compiled(pattern: str) -> re.Pattern[str]:
     plain = re.sub(r"\.(wav|flac|ogg|mp3)$", "", pattern, flags=re.IGNORECASE)
-    fields = _FIELD.findall(plain)
-    if not fields or len(set(fields)) < len(fields):
-        what = "names a field twice" if fields else "names no field"
+    words = _FIELD.findall(plain)
+    if not words or len(set(words)) < len(words):
+        what = "names a part twice" if words else "names no part"
         raise InputError(
-            "LL022", f"data.audio.names = '{pattern}' {what}", where="data.audio.names", help="data.audio.names={label}_{speaker}_{index}"
+            "LL022", f"data.audio.names = '{pattern}' {what}", where="data.audio.names", help="data.audio.names=label_speaker_index"
         )
-    pieces = _FIELD.split(plain)  # text, field, text, field, ..., text
+    pieces = _FIELD.split(plain)  # text, word, text, word, ..., text
     return re.compile("".join(f"(?P<{piece}>.+?)" if place % 2 else re.escape(piece) for place, piece in enumerate(pieces)))
 
 

@@ -58,10 +58,10 @@ class FramesPreparer(Preparer):
         return cls(hears, spec.audio.stack, length, tuple(mean.tolist()), tuple(std.tolist()), guesses)
 
     def store(self, raw: Any) -> tuple[np.ndarray, ...]:
-        """(B, length, S * M) uint8 and (B,) int64 frames of each. Raises InputError LL029 for a clip longer than `length`."""
+        """(B, length, S * M) uint8 and (B, 1) int64 frames of each. Raises InputError LL029 for a clip longer than `length`."""
         heard_sounds.refuse_other(raw)
         out = np.zeros((len(raw), self.length, self.stack * self.hears.mels), np.uint8)
-        lengths = np.zeros(len(raw), np.int64)
+        lengths = np.zeros((len(raw), 1), np.int64)
         for place, clip in enumerate(raw):
             frames = self._frames(clip)
             if len(frames) > self.length:
@@ -72,14 +72,13 @@ class FramesPreparer(Preparer):
     def inputs(self, stored: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         """(B, T, S * M) float32, T the longest of this batch, standardised, zeros behind each end; and the lengths (B,) int64."""
         levels, lengths = stored
-        longest = int(lengths.max()) if len(lengths) else 1
-        frames = levels[:, :longest].to(torch.float32)
+        frames = levels.to(torch.float32)
         mean, std = (torch.tensor(values, device=levels.device).repeat(self.stack) for values in (self.mean, self.std))
-        inside = torch.arange(longest, device=levels.device) < lengths[:, None]
-        return (frames - mean) / std * inside[..., None], lengths
+        inside = torch.arange(levels.shape[1], device=levels.device) < lengths
+        return (frames - mean) / std * inside[..., None], lengths[:, 0]
 
     def lengths(self, stored: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        return stored[1]
+        return torch.cat([stored[1], torch.ones_like(stored[1])], dim=1)
 
     def to_dict(self) -> dict[str, Any]:
         own = {"stack": self.stack, "length": self.length, "mean": list(self.mean), "std": list(self.std)}

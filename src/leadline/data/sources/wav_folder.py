@@ -23,7 +23,7 @@ class WavFolder(Source):
         clips/yes/1.wav  clips/no/1.wav                           classes by folder; also below train, val and test
         clips/1.wav  clips/2.wav  clips/labels.csv                a CSV whose rows hold a file name and a label (data.labels, data.target)
         clips/1.wav  clips/transcripts.csv                        file,transcript: what is said, for  task=transcribe
-        clips/7_george_12.wav                                     data.audio.names={label}_{speaker}_{index}; each field is a column:
+        clips/7_george_12.wav                                     data.audio.names=label_speaker_index; each word is a column:
                                                                   data.split.by=speaker, or data.audio.test={index: [0, 1, 2, 3, 4]}
 
     WAV, FLAC, Ogg, MP3 and AIFF are read, up to an hour each; several channels are mixed to one. Files that are no sound are left out, each

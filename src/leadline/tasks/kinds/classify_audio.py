@@ -22,7 +22,7 @@ class ClassifyAudio(Classification):
     data = "audio"
     takes = (Images,)
     prepares = "spectrogram"
-    remedy = "put each class in its own folder, or name the parts of the file names: data.audio.names={label}_{index}"
+    remedy = "put each class in its own folder, or name the parts of the file names: data.audio.names=label_index"
 
     @classmethod
     def guess(cls, facts: Facts) -> Guess | None:
