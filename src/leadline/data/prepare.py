@@ -29,6 +29,8 @@ class Preparer(ABC):
     """Whether the inputs of a batch are only as long as its longest example, so that batches of like lengths save work."""
     tokenizer: Tokenizer | None = None
     """What turns its texts into numbers, where it has texts."""
+    scales: tuple[tuple[float, float], ...] = ()
+    """(mean, deviation) that each column was standardised by, where it makes targets of columns."""
 
     @classmethod
     @abstractmethod
@@ -45,8 +47,8 @@ class Preparer(ABC):
 
     @abstractmethod
     def inputs(self, stored: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        """Model inputs on the tensors' device: images become float32 and normalised, rows pass through, texts lose the columns that
-        are padding in the whole batch."""
+        """Model inputs on the tensors' device: images become float32 and normalised, rows pass through. Where `varies`, the stored
+        arrays come cut to the longest of the batch."""
 
     def targets(self, stored: tuple[torch.Tensor, ...]) -> torch.Tensor | None:
         """The targets (B, ...) that lie in the examples themselves: next tokens, tags, masks, as long as the inputs of this batch.
@@ -55,9 +57,9 @@ class Preparer(ABC):
         """
         return None
 
-    def lengths(self, stored: tuple[np.ndarray, ...]) -> np.ndarray:
-        """(B,) how long each example is, where `varies`."""
-        raise NotImplementedError(f"examples of {self.kind} are all alike")
+    def lengths(self, stored: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """(B, arrays) how much of each stored array (B, length, ...) an example fills, where `varies`; what is beyond is cut off."""
+        raise NotImplementedError(f"examples of {self.kind} are all of one length")
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:

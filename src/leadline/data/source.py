@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from leadline.base.errors import InputError
 from leadline.base.find import find, names
-from leadline.record.facts import Facts
+from leadline.record.facts import Facts, Kind
 
 if TYPE_CHECKING:
     from leadline.data.settings import DataSpec
@@ -104,11 +105,18 @@ class Source(ABC):
 
     claims: ClassVar[int] = 50
     """Order of asking: lower is asked first, so that special sources go before general ones."""
+    gives: ClassVar[Kind | None] = None
+    """The one kind of data that it opens, or None where it opens several: a named task asks only sources of its kind."""
 
     @classmethod
     @abstractmethod
     def recognises(cls, target: Any) -> str | None:
         """Why this source can open `target` (path, name, or objects in memory), as evidence for the user, or None. Cheap."""
+
+    @classmethod
+    def speaks_against(cls, spec: DataSpec) -> str | None:
+        """Why what the user said about the data speaks against this source, which is then not asked; None when nothing does."""
+        return None
 
     @classmethod
     @abstractmethod
@@ -130,20 +138,28 @@ class Found:
     evidence: str
 
 
-def recognise(target: Any) -> Found:
-    """Ask the shelf who can open `target`; the first by `claims` wins. Raises InputError LL001, LL002 or LL004."""
+def recognise(target: Any, spec: DataSpec | None = None, *, kind: Kind | None = None) -> Found:
+    """Ask the shelf who can open `target`; the first by `claims` wins. Raises InputError LL001, LL002 or LL004.
+
+    spec: what the user said about the data. kind: what the task is for, where one was named: sources of another kind are not asked, and
+    the only one of its kind opens what none recognised, for it tells best what is amiss.
+    """
     shelf = [(name, find("data.sources", name)) for name in names("data.sources")]
-    for name, source in sorted(shelf, key=lambda pair: (pair[1].claims, pair[0])):
+    asked = [(name, source) for name, source in shelf if kind is None or source.gives in (None, kind)]
+    for name, source in sorted(asked, key=lambda pair: (pair[1].claims, pair[0])):
+        if kind is None and spec is not None and source.speaks_against(spec):
+            continue
         evidence = source.recognises(target)
         if evidence:
             return Found(name, source, evidence)
+    own = [(name, source) for name, source in shelf if kind is not None and source.gives == kind]
+    if len(own) == 1 and isinstance(target, str | Path) and Path(target).exists():
+        return Found(*own[0], f"the task is for {kind}")
     raise unrecognised(target)
 
 
 def unrecognised(target: Any) -> InputError:
     """The error for a target no source knows: a missing path (LL001), an empty folder (LL002), or an unknown kind (LL004)."""
-    from pathlib import Path
-
     path = Path(str(target))
     if path.is_dir() and not any(entry.is_file() for entry in path.rglob("*")):
         return InputError(

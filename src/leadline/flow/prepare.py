@@ -70,7 +70,9 @@ def bind(kind: type[Task], examples: Examples, train: np.ndarray, preparer: Prep
     """The task for this data, as the recipe's `train` block wishes it."""
     settings = recipe.train
     options = {name: getattr(settings, name) for name in OPTIONS if name != "oversample"}
-    wishes = Wishes(settings.loss, **options, takes=preparer.gives, tokenizer=preparer.tokenizer, seed=settings.seed)
+    wishes = Wishes(
+        settings.loss, **options, takes=preparer.gives, tokenizer=preparer.tokenizer, scales=preparer.scales, seed=settings.seed
+    )
     task = kind.bind(examples.facts, targets_of(examples)[train], wishes)
     task.tokenizer = preparer.tokenizer
     return task
@@ -95,7 +97,7 @@ def open_source(recipe: Recipe) -> tuple[Examples, Guess]:
         raise InputError("LL001", "the recipe names no data", where="recipe, data.source", help="data.source=PATH")
     if spec.kind is not None:
         return find("data.sources", spec.kind).open(spec.source, spec), Guess(f"source {spec.kind}", "you said so", "data.kind=NAME")
-    found = recognise(spec.source)
+    found = recognise(spec.source, spec, kind=None if recipe.task is None else find("tasks.kinds", recipe.task).data)
     examples = found.source.open(spec.source, spec)
     return examples, Guess(f"source {found.name}", found.evidence, "data.kind=NAME (leadline list sources)")
 

@@ -84,7 +84,11 @@ class AudioFacts:
 
 @dataclass(frozen=True)
 class SeriesFacts:
-    """A table of values over time. time: its column; step: seconds between rows; start and end: first and last time, as written."""
+    """A table of values over time. time: its column; step: seconds between rows; start and end: first and last time, as written.
+
+    window and horizon: steps that a forecast looks back on, and steps that it tells. season: steps after which values are likely to come
+    again, 1 where none is known.
+    """
 
     time: str
     step: float
@@ -92,6 +96,9 @@ class SeriesFacts:
     end: str
     rows: int
     columns: tuple[str, ...]
+    window: int = 0
+    horizon: int = 0
+    season: int = 1
 
 
 Kind = Literal["images", "table", "text", "audio", "series"]

@@ -39,6 +39,7 @@ class Wishes:
     """What a task is bound with beside the data: the recipe's words on losses, what the preparer gives, and its tokenizer.
 
     loss, label_smoothing, class_weights, mask_rate, beta, temperature: as the keys of `train` of these names say.
+    scales: (mean, deviation) by which the preparer standardised each column that is forecast.
     """
 
     loss: str = "auto"
@@ -49,6 +50,7 @@ class Wishes:
     temperature: float = 0.05
     takes: Port | None = None
     tokenizer: Tokenizer | None = None
+    scales: tuple[tuple[float, float], ...] = ()
     seed: int = 0
 
 

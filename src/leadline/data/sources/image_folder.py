@@ -25,6 +25,7 @@ class ImageFolder(Source):
     """
 
     claims = 50
+    gives = "images"
 
     @classmethod
     def recognises(cls, target: Any) -> str | None:

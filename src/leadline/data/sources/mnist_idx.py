@@ -27,6 +27,7 @@ class MnistIdx(Source):
     """
 
     claims = 30
+    gives = "images"
 
     @classmethod
     def recognises(cls, target: Any) -> str | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from leadline.data.source import Examples, Source
+from leadline.record.facts import Kind
 
 if TYPE_CHECKING:
     from leadline.data.settings import DataSpec
@@ -21,6 +22,7 @@ class Table(Source):
     """
 
     claims: ClassVar[int] = 60
+    gives: ClassVar[Kind | None] = "table"
 
     @classmethod
     def recognises(cls, target: Any) -> str | None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, final
 
 from leadline.data.source import Source
+from leadline.record.facts import Kind
 
 if TYPE_CHECKING:
     from leadline.data.settings import DataSpec
@@ -31,6 +32,7 @@ class WavFolder(Source):
     """
 
     claims: ClassVar[int] = 52
+    gives: ClassVar[Kind | None] = "audio"
 
     @classmethod
     def recognises(cls, target: Any) -> str | None:
