@@ -49,7 +49,7 @@ class Batches:
     indices: (n,) the examples to train on; targets: (N, ...) encoded, of all examples; weights: (N,) or None, passed on in the batch.
     batch_size: examples per step over all `world` processes; this one takes a contiguous share of each. oversample: (N,) class codes; each
     class is then drawn equally often, n examples per epoch. augment: changes of images, off when None. num_classes: for MixUp and CutMix,
-    whose targets become (B, num_classes) shares; None blends numbers. lengths: (N,) of all examples; batches then hold like ones.
+    whose targets become (B, num_classes) shares; None blends numbers.
     The last batch of an epoch is dropped when it would hold less than half of batch_size (its few examples would weigh too much, and batch
     norm fails on one), unless it is the only one; who is left out changes with each epoch.
     Raises InputError LL030 when changes of images are asked for on other data.
@@ -71,12 +71,11 @@ class Batches:
         world: int = 1,
         oversample: np.ndarray | None = None,
         weights: Tensor | None = None,
-        lengths: np.ndarray | None = None,
     ) -> None:
         self.store, self.preparer, self.num_classes = store, preparer, num_classes
         rows = np.asarray(indices, dtype=np.int64)
         chances = None if oversample is None else equal_chances(np.asarray(oversample)[rows])
-        long = None if lengths is None else np.asarray(lengths)[rows]
+        long = None if store.lengths is None else store.lengths[rows].sum(axis=1)
         self.order = Order(rows, batch_size, seed, shuffle, rank, world, chances, long)
         self.steps = self.order.steps
         self.targets = targets.to(store.device)
@@ -113,6 +112,7 @@ class Batches:
     def _batch(self, stored: tuple[Tensor, ...], rows: np.ndarray) -> Batch:
         index = torch.from_numpy(rows).to(self.store.device)
         weight = None if self.weights is None else self.weights.index_select(0, index)
+        stored = cut(stored, None if self.store.lengths is None else self.store.lengths[rows])
         return Batch(self.preparer.inputs(stored), self._target(stored, index), index, weight, len(rows))
 
     def _target(self, stored: tuple[Tensor, ...], index: Tensor) -> Tensor:
@@ -200,3 +200,10 @@ def _plan(order: Order, augment: Augment, shape: tuple[int, ...], *, epoch: int,
             place = np.concatenate([place, first + mixing.partner])
             mixing = replace(mixing, partner=np.arange(end - begin, 2 * (end - begin)))
         yield _Step(whole[place], draws[place], end - begin, last - first, mixing)
+
+
+def cut(stored: tuple[Tensor, ...], lengths: np.ndarray | None) -> tuple[Tensor, ...]:
+    """Stored arrays (B, length, ...) without what no example of the batch fills. lengths: (B, arrays), on the host: nothing waits."""
+    if lengths is None:
+        return stored
+    return tuple(part[:, :longest] for part, longest in zip(stored, lengths.max(axis=0).tolist(), strict=True))

@@ -27,8 +27,6 @@ class Preparer(ABC):
     gives: Port
     varies: ClassVar[bool] = False
     """Whether the inputs of a batch are only as long as its longest example, so that batches of like lengths save work."""
-    tokenizer: Tokenizer | None = None
-    """What turns its texts into numbers, where it has texts."""
     scales: tuple[tuple[float, float], ...] = ()
     """(mean, deviation) that each column was standardised by, where it makes targets of columns."""
 
@@ -60,6 +58,10 @@ class Preparer(ABC):
     def lengths(self, stored: tuple[torch.Tensor, ...]) -> torch.Tensor:
         """(B, arrays) how much of each stored array (B, length, ...) an example fills, where `varies`; what is beyond is cut off."""
         raise NotImplementedError(f"examples of {self.kind} are all of one length")
+
+    def texts(self) -> Tokenizer | None:
+        """What turns its texts into numbers and back, where it has texts."""
+        return getattr(self, "tokenizer", None)
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:

@@ -64,6 +64,8 @@ class Store(ABC):
     home: torch.device
     """Where the indices given to `fetch` are best kept: beside the data."""
     reason: str
+    lengths: np.ndarray | None = None
+    """(N, arrays) how much of each array each example fills, where their lengths vary."""
 
     def __len__(self) -> int:
         return self.layout.num_examples
@@ -108,19 +110,35 @@ def build_store(
     processes: how many share this machine, each with a store of its own.
     Raises InputError LL022 when what was asked for does not fit, LL008 when the disk fills up meanwhile.
     """
+    store = _built(examples, preparer, cache, device=torch.device(device), folder=folder, workers=workers, processes=processes)
+    if preparer.varies:
+        parts = (np.arange(start, min(start + 8192, len(store))) for start in range(0, len(store), 8192))
+        store.lengths = torch.cat([preparer.lengths(store.fetch(part)) for part in parts]).cpu().numpy()
+    return store
+
+
+def _built(
+    examples: Examples,
+    preparer: Preparer,
+    cache: Literal["auto"] | Kind,
+    *,
+    device: torch.device,
+    folder: str | Path | None,
+    workers: int,
+    processes: int,
+) -> Store:
     from leadline.data.store_disk import DiskStore
     from leadline.data.store_memory import MemoryStore
     from leadline.data.store_none import NoStore
 
     layout = Layout.of(examples, preparer)
     kind, reason = choose(cache, total=layout.total_bytes * processes, folder=folder)
-    where = torch.device(device)
     if kind == "memory":
-        return MemoryStore(layout, filled(examples, preparer, layout), device=where, reason=reason)
+        return MemoryStore(layout, filled(examples, preparer, layout), device=device, reason=reason)
     if kind == "disk":
         assert folder is not None
-        return DiskStore(layout, filled(examples, preparer, layout), device=where, reason=reason, folder=Path(folder))
-    return NoStore(layout, examples, preparer, device=where, reason=reason, workers=workers)
+        return DiskStore(layout, filled(examples, preparer, layout), device=device, reason=reason, folder=Path(folder))
+    return NoStore(layout, examples, preparer, device=device, reason=reason, workers=workers)
 
 
 def choose(cache: Literal["auto"] | Kind, *, total: int, folder: str | Path | None) -> tuple[Kind, str]:

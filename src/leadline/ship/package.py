@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from leadline.base.errors import InputError
 from leadline.base.find import find
+from leadline.data.batches import cut
 from leadline.data.prepare import Preparer
 from leadline.models import build
 from leadline.record.batch import Batch
@@ -42,6 +43,8 @@ class Package:
 
     def _kept(self, stored: tuple[torch.Tensor, ...]) -> torch.Tensor:
         index = torch.arange(len(stored[0]), device=stored[0].device)
+        if self.preparer.varies:
+            stored = cut(stored, self.preparer.lengths(stored).cpu().numpy())
         target = self.preparer.targets(stored)
         batch = Batch(self.preparer.inputs(stored), index if target is None else target, index, None, len(index))
         return self.task.keep(self.task.respond(self.model, batch).float(), batch).float().cpu()
@@ -89,4 +92,4 @@ def load(folder: Path, *, device: str = "cpu") -> Package:
     model = build.from_config(config["model"])
     model.load_state_dict(weights)
     preparer: Preparer = find("data.preparers", preprocessor["kind"]).from_dict(preprocessor)
-    return Package(model.to(device).eval(), preparer, restore(labels, preparer.tokenizer), config)
+    return Package(model.to(device).eval(), preparer, restore(labels, preparer.texts()), config)

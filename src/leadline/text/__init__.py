@@ -1,0 +1,1 @@
+"""Texts as numbers: tokenizers, learnt from the training texts or brought by a pretrained model. No torch."""

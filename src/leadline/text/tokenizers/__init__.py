@@ -1,0 +1,1 @@
+"""The shelf of tokenizers: one way to cut texts into tokens a file."""
