@@ -5,18 +5,20 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from leadline.evaluate.evaluate import scores
+from leadline.evaluate.measured import Baseline
 from leadline.evaluate.predictions import Predictions, own_losses, truth_of
+from leadline.evaluate.series_baselines import fit_forecasts
 from leadline.evaluate.simple import Gbdt, Linear, Majority, SimpleModel, Unfit
-from leadline.record.ports import Classes, Images, Port
+from leadline.record.ports import Classes, Frames, Images, Port
+from leadline.tasks.kinds.forecast_series import ForecastSeries
 from leadline.tasks.task import Task
 
-NAMES = ("majority", "linear", "gbdt")
 # Training rows that a baseline sees: enough for its score to settle, few enough for seconds on one core.
 MOST_ROWS = 50_000
 MOST_IMAGES = 10_000
@@ -24,26 +26,6 @@ MOST_IMAGES = 10_000
 FETCH = 512
 
 Fetch = Callable[[np.ndarray], Sequence[Any]]
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """One baseline's scores on the test examples, its predictions there, and what to know about it.
-
-    examined: False when it was not run; `notes` then says why and there are no scores.
-    """
-
-    examined: bool
-    scores: dict[str, float | None] = field(default_factory=dict)
-    seconds: float = 0.0
-    notes: tuple[str, ...] = ()
-    predictions: Predictions | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """As scores.json has it: plain numbers, "seconds" and "notes"; "not_examined" with the reason when it was not run."""
-        if not self.examined:
-            return {"not_examined": "; ".join(self.notes)}
-        return {**self.scores, "seconds": round(self.seconds, 2), "notes": list(self.notes)}
 
 
 def fit_baselines(
@@ -57,18 +39,20 @@ def fit_baselines(
     metrics: Sequence[str] | None = None,
     seed: int = 0,
 ) -> dict[str, Baseline]:
-    """Fit majority, linear and gbdt on the training examples and score them on the test examples: {"majority": Baseline, ...}.
+    """Fit the task's baselines on the training examples and score them on the test examples: {"majority": Baseline, ...}.
 
     fetch: stored arrays or tensors of given examples (`Store.fetch`): images (B, C, H, W) uint8, or numbers (B, n) and codes (B, k).
     targets: encoded targets of ALL examples. train, test: example numbers. takes: the port the stored arrays make. More than 50,000
     training rows (10,000 images) are sampled with `seed`, and said in the notes.
     """
+    if isinstance(task, ForecastSeries) and isinstance(takes, Frames):
+        return fit_forecasts(fetch, train=train, test=test, takes=takes, task=task, metrics=metrics)
     kept, note = _sample(train, takes, seed=seed)
     reduce = Pixels(takes) if isinstance(takes, Images) else _as_arrays
     fitting, asked = _collect(fetch, kept, reduce=reduce), _collect(fetch, test, reduce=reduce)
     truth = truth_of(targets[test], task)
     found = {}
-    for name in NAMES:
+    for name in task.baselines:
         model = _model(name, takes, task=task, seed=seed)
         notes = (note,) if note and name != "majority" else ()
         rows = train if name == "majority" else kept

@@ -12,6 +12,7 @@ import torch
 
 from leadline import __version__
 from leadline.base.errors import LeadlineError
+from leadline.data import shown
 from leadline.evaluate.baselines import Baseline, fit_baselines
 from leadline.evaluate.bootstrap import intervals
 from leadline.evaluate.evaluate import predict_all, scores
@@ -152,8 +153,9 @@ def _baselines(rig: Rig, test: np.ndarray, metrics: Any) -> dict[str, Baseline]:
 def _write_shown(rig: Rig, run: Run, sides: Sides) -> None:
     """The raw form of the examples that the report shows."""
     rows = deserve_a_look(sides.by_name[sides.headline])
-    raw = rig.prepared.examples.fetch(rows)
-    if rig.prepared.facts.kind == "images":
-        write_examples(run.folder, dict(zip(rows.tolist(), raw, strict=True)))
+    prepared = rig.prepared
+    pictures = shown.pictures(prepared.examples, rows, prepared.preparer)
+    if pictures:
+        write_examples(run.folder, dict(zip(rows.tolist(), pictures, strict=True)))
     else:
-        write_rows(run.folder, {int(row): cells for row, cells in zip(rows, raw.to_dict("records"), strict=True)})
+        write_rows(run.folder, dict(zip(rows.tolist(), shown.cells(prepared.examples, rows), strict=True)))

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 class ForecastSeries(Task):
     """The next steps of every column, or of `target=COLUMN` alone, from a window of all columns.
 
-    Data: a table with a column of dates in equal steps (`data.series`). Values are standardised by the training rows; the loss is their mean
-    squared error, or `train.loss: mae` or `huber` where outliers should weigh less. Scores are on standardised values, averaged over steps,
-    columns and windows, as published ones are; answers come in each column's own units. Baselines: the last value repeated, the last season
-    repeated, and a linear map from window to horizon.
+    Data: a table with a column of dates in equal steps (`data.series`). Values are standardised by the training rows; the loss is their
+    mean squared error, or `train.loss: mae` or `huber` where outliers should weigh less. Scores are on standardised values, averaged over
+    steps, columns and windows, as published ones are; answers come in each column's own units. Baselines: the last value repeated, the
+    last season repeated, and a linear map from window to horizon.
     """
 
     name = "forecast_series"
