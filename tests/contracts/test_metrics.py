@@ -15,7 +15,7 @@ from leadline.base.errors import InputError
 from leadline.base.find import names
 from leadline.evaluate.metric import Metric, metric, metrics_for
 
-SHELF = names("evaluate.metrics")
+SHELF = [name for name in names("evaluate.metrics") if metric(name).needs in ("probabilities", "values")]
 OF_CLASSES = [name for name in SHELF if metric(name).needs == "probabilities"]
 OF_VALUES = [name for name in SHELF if metric(name).needs == "values"]
 
@@ -55,6 +55,8 @@ REFERENCE: dict[str, Callable[[np.ndarray, np.ndarray], float]] = {
     "top5_accuracy": lambda p, t: sklearn.top_k_accuracy_score(t, p, k=5),
     "rmse": lambda p, t: sklearn.root_mean_squared_error(t, p),
     "mae": lambda p, t: sklearn.mean_absolute_error(t, p),
+    "standardised_mse": lambda p, t: sklearn.mean_squared_error(t, p),
+    "standardised_mae": lambda p, t: sklearn.mean_absolute_error(t, p),
     "r2": lambda p, t: sklearn.r2_score(t, p),
 }
 
@@ -175,5 +177,5 @@ def test_a_misspelt_metric_is_answered_with_the_nearest() -> None:
 
 def test_a_metric_of_the_wrong_kind_is_refused_at_the_door() -> None:
     with pytest.raises(InputError, match="rmse") as caught:
-        metrics_for(["accuracy", "rmse"], "probabilities")
+        metrics_for(["rmse"], {"probabilities"})
     assert caught.value.code == "LL022"

@@ -11,6 +11,7 @@ class StandardisedMae(ScoreOfMeans):
     """The mean absolute error over steps, columns and windows, each column in units of its deviation over the training rows.
 
     It is how published forecasting scores are given: columns of any unit weigh alike, and always saying the training mean scores about 1.
+    Definition: scikit-learn, `mean_absolute_error`, on what was divided so.
     """
 
     needs = "values"
