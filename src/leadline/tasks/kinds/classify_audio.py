@@ -22,6 +22,7 @@ class ClassifyAudio(Classification):
     data = "audio"
     takes = (Images,)
     prepares = "spectrogram"
+    model = "cnn"
     remedy = "put each class in its own folder, or name the parts of the file names: data.audio.names=label_index"
 
     @classmethod
