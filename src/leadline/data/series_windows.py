@@ -75,7 +75,7 @@ def open_series(path: Path, spec: DataSpec) -> Windows:
     _refuse_other_cuts(spec)
     series = read_series(path, spec)
     if spec.series.fill == "last":
-        series = _filled(series)
+        series = filled(series)
     parts = _parts(len(series.values), spec, where=str(path))
     window, horizon, guesses = _lengths(series, parts, spec)
     starts, sides, problems = _cut(series, parts, window, horizon, spec=spec, where=str(path))
@@ -123,7 +123,7 @@ def _refuse_other_cuts(spec: DataSpec) -> None:
             )
 
 
-def _filled(series: Series) -> Series:
+def filled(series: Series) -> Series:
     """The last known value in every missing cell; before the first one nothing is known, and it stays missing."""
     values = series.values
     last = np.maximum.accumulate(np.where(np.isnan(values), -1, np.arange(len(values))[:, None]), axis=0)

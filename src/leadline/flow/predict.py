@@ -14,6 +14,7 @@ from leadline.data.prepare import Preparer
 from leadline.data.preparers.rows import RowsPreparer, frame_from
 from leadline.data.row_names import counted
 from leadline.data.table_reading import read_frame
+from leadline.flow import inputs as from_inputs
 from leadline.flow.devices import resolve as resolve_device
 from leadline.record.ports import Images
 from leadline.ship import package
@@ -33,9 +34,9 @@ def model_folder(run: Path) -> Path:
 
 
 def predict(run: Path, inputs: Sequence[str], *, device: str = "auto", say: Say | None = None) -> list[dict[str, Any]]:
-    """One answer per input row or picture, each with its "id" (file name, or file and row).
+    """One answer per input row, picture or sound, each with its "id" (file name, or file and row); one forecast per table of a series.
 
-    inputs: for pictures files or folders of them; for tables files with the training columns, in any order.
+    inputs: for pictures and sounds files or folders of them; for tables files with the training columns, in any order.
     say: hears of columns that the training table did not have, which are not looked at.
     """
     if not inputs:
@@ -44,6 +45,10 @@ def predict(run: Path, inputs: Sequence[str], *, device: str = "auto", say: Say 
 
 
 def _answers(loaded: package.Package, inputs: Sequence[str], *, say: Say | None = None) -> list[dict[str, Any]]:
+    if loaded.task.data == "audio":
+        return from_inputs.sounds(loaded, inputs)
+    if loaded.task.data == "series":
+        return from_inputs.series(loaded, inputs)
     if isinstance(loaded.preparer.gives, Images):
         paths = list(_pictures(inputs))
         pictures = Pictures(PackedFiles(paths))  # decoded as in training, and a few hundred at a time
@@ -53,11 +58,14 @@ def _answers(loaded: package.Package, inputs: Sequence[str], *, say: Say | None 
 
 
 def predict_raw(loaded: package.Package, x: Any) -> list[dict[str, Any]]:
-    """One answer per example of x: paths, a DataFrame, row dicts, or arrays (N, H, W[, C]) of pictures or (N, columns) of rows."""
+    """One answer per example of x: paths, a DataFrame, row dicts, arrays (N, H, W[, C]) of pictures or (N, columns) of rows, sounds as a
+    list of (samples, rate), or windows (N, steps, columns) of a series."""
     import numpy as np
 
     if isinstance(x, str | Path) or (isinstance(x, Sequence) and x and all(isinstance(each, str | Path) for each in x)):
         return _answers(loaded, [str(each) for each in ([x] if isinstance(x, str | Path) else x)])
+    if loaded.task.data in ("audio", "series"):
+        return loaded.predict(x)
     if isinstance(loaded.preparer.gives, Images):
         return loaded.predict([read_image(each) for each in (x[None] if isinstance(x, np.ndarray) and x.ndim == 2 else x)])
     return loaded.predict(_frame(x, loaded.preparer))

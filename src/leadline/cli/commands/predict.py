@@ -37,7 +37,15 @@ def command(screen: Screen, run: Path, inputs: tuple[str, ...], device: str) -> 
 
 
 def _row(answer: dict[str, Any]) -> Sequence[str]:
+    if "forecast" in answer:
+        return answer["id"], f"after {answer['after']}", *(f"{name}: {_first(values)}" for name, values in answer["forecast"].items())
+    if "text" in answer:
+        return answer["id"], str(answer["text"])
     if "label" not in answer:
         return answer["id"], number(answer["value"])
     others = ", ".join(f"{item['label']} {item['confidence']:.1%}" for item in answer.get("top", [])[1:3])
     return answer["id"], str(answer["label"]), f"{answer['confidence']:.1%}", others and f"({others})"
+
+
+def _first(values: Sequence[float]) -> str:
+    return ", ".join(number(value) for value in values[:3]) + (", …" if len(values) > 3 else "")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class WindowsPreparer(Preparer):
     """(W + H, C) values to standardised inputs (W, C) and targets (H * C). mean and std: of each column, over the training rows.
 
-    time: the column of dates, missing: cell texts that mean missing, and fill as in `data.series`, for files that are forecast later.
+    time: the column of dates, step_s: seconds between rows, missing: cell texts that mean missing, and fill as in `data.series`, for files that are forecast later.
     """
 
     kind: ClassVar[str] = "windows"
@@ -36,6 +36,7 @@ class WindowsPreparer(Preparer):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     time: str
+    step_s: float
     fill: str
     missing: tuple[str, ...]
     gives: Port = field(init=False, compare=False)
@@ -61,7 +62,7 @@ class WindowsPreparer(Preparer):
             text = f"column '{still[0]}' has one value in all training rows, so there is nothing to standardise it by"
             raise InputError("LL015", text, where="data", help=f"data.ignore=[{', '.join(still[:5])}]")
         mark = spec.series.fill
-        return cls(about.columns, about.window, about.horizon, _plain(mean), _plain(std), about.time, mark, spec.missing)
+        return cls(about.columns, about.window, about.horizon, _plain(mean), _plain(std), about.time, about.step, mark, spec.missing)
 
     def store(self, raw: Any) -> tuple[np.ndarray, ...]:
         """(B, W + H, C) float32 standardised; raw: (B, W + H, C), or (B, W, C) where what comes is not known, which is kept as zeros.
@@ -91,7 +92,7 @@ class WindowsPreparer(Preparer):
         return stored[0][:, self.window :].flatten(1)
 
     def to_dict(self) -> dict[str, Any]:
-        names = ("columns", "window", "horizon", "mean", "std", "time", "fill", "missing")
+        names = ("columns", "window", "horizon", "mean", "std", "time", "step_s", "fill", "missing")
         found = {name: getattr(self, name) for name in names}
         return {"kind": self.kind, **{name: list(value) if isinstance(value, tuple) else value for name, value in found.items()}}
 
@@ -99,7 +100,8 @@ class WindowsPreparer(Preparer):
     def from_dict(cls, fields: dict[str, Any]) -> Self:
         mean, std = (tuple(float(value) for value in fields[key]) for key in ("mean", "std"))
         columns, missing = tuple(fields["columns"]), tuple(fields["missing"])
-        return cls(columns, int(fields["window"]), int(fields["horizon"]), mean, std, fields["time"], fields["fill"], missing)
+        window, horizon, step_s = int(fields["window"]), int(fields["horizon"]), float(fields["step_s"])
+        return cls(columns, window, horizon, mean, std, fields["time"], step_s, fields["fill"], missing)
 
 
 def _plain(values: np.ndarray) -> tuple[float, ...]:
