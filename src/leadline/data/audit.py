@@ -12,6 +12,14 @@ def audit(examples: Examples) -> tuple[Problem, ...]:
         from leadline.data.audit_images import audit_images
 
         return audit_images(examples)
+    if examples.facts.kind == "audio":
+        from leadline.data.audit_sounds import audit_sounds
+
+        return audit_sounds(examples)
+    if examples.facts.kind == "series":
+        from leadline.data.audit_series import audit_series
+
+        return audit_series(examples)
     from leadline.data.audit_table import audit_table
 
     return audit_table(examples)

@@ -18,11 +18,11 @@ ALIKE = 0.01  # share by which the step of a file may differ from that of traini
 def read_history(path: Path, preparer: WindowsPreparer) -> tuple[np.ndarray, str]:
     """(1, W, C) the last values of a table, in the preparer's order of columns, and the time of the last one.
 
-    Raises InputError LL001 for a missing file, LL029 for missing columns, another step, too few rows or missing values at the end, and
+    Raises InputError LL001 for a missing path, LL029 for missing columns, another step, too few rows or missing values at the end, and
     what `read_series` raises.
     """
-    if not path.is_file():
-        raise InputError("LL001", f"there is no file {path}", where=str(path), help="leadline predict RUN table.csv")
+    if not path.exists():
+        raise InputError("LL001", f"there is no file or folder {path}", where=str(path), help="leadline predict RUN table.csv")
     series = read_series(path, DataSpec(missing=preparer.missing, series=SeriesSpec(time=preparer.time), max_excluded=0.0))
     lacking = [name for name in preparer.columns if name not in series.names]
     if lacking:

@@ -13,7 +13,7 @@ from leadline.tasks.task import Task
 from leadline.training.settings import EarlyStopSpec
 
 SMALL_IMAGE = 40  # pixels a side: up to here a network for 28- and 32-pixel pictures sees the whole object
-MASKED = 0.15  # of time and bands: on 612 spoken digits it took a network from 98.0 to 99.3 %
+MASKED = 0.15  # of time and bands: on 612 spoken digits it took two seeds from 98.0 and 93.7 % to 99.3 and 97.7 %
 
 GENERAL: dict[str, Any] = {
     "train.epochs": 20,

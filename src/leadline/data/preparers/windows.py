@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class WindowsPreparer(Preparer):
     """(W + H, C) values to standardised inputs (W, C) and targets (H * C). mean and std: of each column, over the training rows.
 
-    time: the column of dates, step_s: seconds between rows, missing: cell texts that mean missing, and fill as in `data.series`, for files that are forecast later.
+    time: the column of dates; step_s: seconds between rows; missing: cell texts that mean missing; fill as in `data.series`: for files
+    that are forecast later.
     """
 
     kind: ClassVar[str] = "windows"
