@@ -24,15 +24,25 @@ def guess_lines(guess: Guess) -> list[str]:
     return [f"guess:     {guess.what}", f"evidence:  {guess.evidence}", f"override:  {guess.override}"]
 
 
+NOUNS = {"images": "picture", "table": "row", "text": "text", "audio": "sound", "series": "window"}
+
+
 def facts_lines(facts: Facts) -> list[str]:
     """What is there."""
-    lines = [f"{facts.name}: {_counted(facts.num_examples, 'picture' if facts.kind == 'images' else 'row')}{_parts(facts.given_split)}"]
+    lines = [f"{facts.name}: {_counted(facts.num_examples, NOUNS[facts.kind])}{_parts(facts.given_split)}"]
     lines += _target(facts)
     if facts.images:
         sizes = facts.images
         width, height = ("–".join(str(value) for value in dict.fromkeys((side[0], side[2]))) for side in (sizes.width, sizes.height))
         modes = ", ".join(f"{mode} {count:,}" for mode, count in sizes.modes.items())
         lines.append(f"sizes: {width} × {height} pixels, median {sizes.width[1]} × {sizes.height[1]}; colour modes: {modes}")
+    if facts.audio:
+        short, middle, long = facts.audio.seconds
+        rates = ", ".join(f"{rate:,} a second {count:,}" for rate, count in facts.audio.rates.items())
+        lines.append(f"lengths: {short:.2f}–{long:.2f} s, median {middle:.2f}; samples: {rates}")
+    if facts.series:
+        lines.append(f"time: {facts.series.rows:,} steps from {facts.series.start} to {facts.series.end}")
+        lines.append(f"windows: {facts.series.window:,} steps to look back on, {facts.series.horizon:,} to forecast")
     return lines + _table(facts.columns)
 
 

@@ -112,7 +112,7 @@ class Transcribe(Task):
     def predictions(self, outputs: torch.Tensor) -> dict[str, np.ndarray]:
         """{"texts": (N, 2) what was written and what was right, "" where that is not known}."""
         codes = outputs[:, 2:].long().cpu().numpy()
-        pairs = [[self._text(row[: self.frames]), self._text(row[self.frames :])] for row in codes]
+        pairs = [[_read(part, self.characters) for part in (row[: self.frames], row[self.frames :])] for row in codes]
         return {"texts": np.array(pairs, dtype=object).reshape(len(pairs), 2)}
 
     def answers(self, predictions: dict[str, np.ndarray]) -> list[dict[str, Any]]:
@@ -125,10 +125,12 @@ class Transcribe(Task):
     def from_dict(cls, fields: dict[str, Any]) -> Self:
         return cls(tuple(fields["characters"]), frames=int(fields["frames"]))
 
-    def _text(self, codes: np.ndarray) -> str:
-        return "".join(UNKNOWN if code < SPECIAL else self.characters[code - SPECIAL] for code in codes.tolist() if code >= 0)
-
 
 def _tidy(text: Any) -> str:
     """The transcript with single spaces."""
     return " ".join(str(text).split())
+
+
+def _read(codes: np.ndarray, characters: tuple[str, ...]) -> str:
+    """The characters of a row of classes, up to its end."""
+    return "".join(UNKNOWN if code < SPECIAL else characters[code - SPECIAL] for code in codes.tolist() if code >= 0)
