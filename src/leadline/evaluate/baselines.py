@@ -15,7 +15,8 @@ from leadline.evaluate.measured import Baseline
 from leadline.evaluate.predictions import Predictions, own_losses, truth_of
 from leadline.evaluate.series_baselines import fit_forecasts
 from leadline.evaluate.simple import Gbdt, Linear, Majority, SimpleModel, Unfit
-from leadline.record.ports import Classes, Frames, Images, Port
+from leadline.evaluate.text_baselines import fit_text_baselines
+from leadline.record.ports import Classes, Frames, Images, Port, Tokens
 from leadline.tasks.kinds.forecast_series import ForecastSeries
 from leadline.tasks.task import Task
 
@@ -47,6 +48,8 @@ def fit_baselines(
     """
     if isinstance(task, ForecastSeries) and isinstance(takes, Frames):
         return fit_forecasts(fetch, train=train, test=test, takes=takes, task=task, metrics=metrics)
+    if isinstance(takes, Tokens):
+        return fit_text_baselines(fetch, targets, train=train, test=test, takes=takes, task=task, metrics=metrics, seed=seed)
     kept, note = _sample(train, takes, seed=seed)
     reduce = Pixels(takes) if isinstance(takes, Images) else _as_arrays
     fitting, asked = _collect(fetch, kept, reduce=reduce), _collect(fetch, test, reduce=reduce)

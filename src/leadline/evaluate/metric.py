@@ -20,9 +20,9 @@ class Metric(ABC):
 
     With needs "probabilities", `score` takes (N, C) class probabilities and (N,) class codes; with "values", (N,) or (N, V) predicted
     and true numbers in the user's units; with "several", (N, C) probabilities of labels that do not exclude each other and (N, C) of 0
-    and 1. The other kinds hold their truth themselves, and `targets` is not looked at: "tokens" (N, 3) sums of losses in nats, numbers of
-    tokens and of those foretold rightly; "tags" (N, 2) lists of tags said and true; "texts" (N, 2) what was written and what was right;
-    "pairs" (N, 2, D) two vectors that belong together. A score that is not defined on the data (one class absent, no examples) is None.
+    and 1. The other kinds hold their truth themselves, and `targets` is not looked at: "tokens" (N, 4) sums of losses in nats, numbers of
+    tokens, of those foretold rightly, and of their characters; "tags" (N, 2) lists of tags said and true; "texts" (N, 2) what was written
+    and what was right; "pairs" (N, 2, D) two vectors that belong together. A score that is not defined on the data is None, never 0.
     """
 
     needs: ClassVar[Needs]

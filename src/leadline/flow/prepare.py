@@ -70,11 +70,9 @@ def bind(kind: type[Task], examples: Examples, train: np.ndarray, preparer: Prep
     """The task for this data, as the recipe's `train` block wishes it."""
     settings = recipe.train
     options = {name: getattr(settings, name) for name in OPTIONS if name != "oversample"}
-    wishes = Wishes(
-        settings.loss, **options, takes=preparer.gives, tokenizer=preparer.tokenizer, scales=preparer.scales, seed=settings.seed
-    )
+    wishes = Wishes(settings.loss, **options, takes=preparer.gives, tokenizer=preparer.texts(), scales=preparer.scales, seed=settings.seed)
     task = kind.bind(examples.facts, targets_of(examples)[train], wishes)
-    task.tokenizer = preparer.tokenizer
+    task.tokenizer = preparer.texts()
     return task
 
 

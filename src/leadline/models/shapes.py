@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from leadline.base.errors import InputError
-from leadline.record.ports import Classes, Images, Port, Rows, Values
+from leadline.models.transformers_options import TransformerSettings
+from leadline.record.ports import Classes, Frames, Images, Port, Rows, Tokens, Values
+
+if TYPE_CHECKING:
+    from leadline.models.nets.transformer import Style
 
 
 def num_outputs(gives: Port) -> int:
@@ -36,3 +42,24 @@ def images_of(takes: Port, *, at_least: int, name: str) -> Images:
             help=f"data.image_size={at_least}, or model=mlp",
         )
     return takes
+
+
+def tokens_of(takes: Port) -> Tokens:
+    """The port as Tokens."""
+    if not isinstance(takes, Tokens):
+        raise TypeError(f"this network takes Tokens, not {takes}")
+    return takes
+
+
+def sequence_of(takes: Port) -> Tokens | Frames:
+    """The port as a sequence."""
+    if not isinstance(takes, Tokens | Frames):
+        raise TypeError(f"this network takes Tokens or Frames, not {takes}")
+    return takes
+
+
+def transformer_style(spec: TransformerSettings) -> Style:
+    """The settings as the blocks take them."""
+    from leadline.models.nets.transformer import Style
+
+    return Style(spec.width, spec.heads, spec.depth, spec.dropout, spec.positions, spec.norm, spec.norm_first, spec.gated)

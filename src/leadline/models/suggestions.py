@@ -23,3 +23,9 @@ def for_library(num_examples: int) -> dict[str, Any]:
         "train.optimizer.lr": 5e-4,
         "train.optimizer.weight_decay": 0.05,
     }
+
+
+def steps_for(num_examples: int, *, batch_size: int, steps: int, most: int) -> dict[str, Any]:
+    """Batch size and passes so that about `steps` steps are made, of `most` passes at most; small data in smaller batches."""
+    size = max(8, min(batch_size, 2 ** max(0, (num_examples // 20).bit_length() - 1)))
+    return {"train.batch_size": size, "train.epochs": max(1, min(most, round(steps * size / max(1, num_examples))))}

@@ -132,8 +132,8 @@ class Task(ABC):
     @abstractmethod
     def predictions(self, outputs: torch.Tensor) -> dict[str, np.ndarray]:
         """What was kept, of all examples, to what scores and people use: {"probabilities": (N, C)}, {"values": (N,)} in the user's units,
-        {"tokens": (N, 3) sums of the losses of its tokens in nats, their number, how many were foretold rightly}, {"tags": (N, 2) lists
-        of tags said and true}."""
+        {"tokens": (N, 4) sums of the losses of its tokens in nats, their number, how many were foretold rightly, their characters},
+        {"tags": (N, 2) lists of tags said and true}, {"pairs": (N, 2, D)}."""
 
     @abstractmethod
     def answers(self, predictions: dict[str, np.ndarray]) -> list[dict[str, Any]]:

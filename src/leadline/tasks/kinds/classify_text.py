@@ -22,6 +22,7 @@ class ClassifyText(Classification):
     data = "text"
     takes = (Tokens,)
     prepares = "documents"
+    model = "text_cnn"
     baselines = ("majority", "linear")
     remedy = "put each class in a folder of its own, or name the label column with target=COLUMN"
 
