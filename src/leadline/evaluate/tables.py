@@ -46,6 +46,11 @@ def _classes(predictions: Predictions, classes: Sequence[str]) -> dict[str, Any]
 
 
 def _values(predictions: Predictions) -> dict[str, Any]:
+    if predictions.needs == "texts":
+        written, right = predictions.scored.T
+        return {"target": [str(text) for text in right], "prediction": [str(text) for text in written], "loss": predictions.losses}
+    if predictions.needs != "values":
+        return {"loss": predictions.losses}
     values = predictions.outputs["values"].reshape(len(predictions), -1)
     truth = predictions.truth.reshape(len(predictions), -1)
     if values.shape[1] == 1:
@@ -80,8 +85,9 @@ def worst(predictions: Predictions, count: int = 16) -> np.ndarray:
 
 
 def surest_wrong(predictions: Predictions, count: int = 16) -> np.ndarray:
-    """Positions of the wrongly classified examples with the highest confidence, surest first; for numbers, of the largest errors."""
-    if predictions.needs == "values":
+    """Positions of the wrongly classified examples with the highest confidence, surest first; where no class is named, of the largest
+    errors."""
+    if "probabilities" not in predictions.outputs:
         return worst(predictions, count)
     probabilities = predictions.outputs["probabilities"]
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != predictions.truth)

@@ -17,7 +17,7 @@ from leadline.evaluate.baselines import Baseline, fit_baselines
 from leadline.evaluate.bootstrap import intervals
 from leadline.evaluate.evaluate import predict_all, scores
 from leadline.evaluate.groups import group_scores
-from leadline.evaluate.predictions import Predictions
+from leadline.evaluate.predictions import Predictions, comparable
 from leadline.evaluate.tables import deserve_a_look, write_predictions
 from leadline.evaluate.verdict import verdict
 from leadline.flow.prepare import model_options
@@ -96,8 +96,8 @@ def _check_parity(rig: Rig, run: Run, sides: Sides, *, say: Callable[[str], None
     predictions = sides.by_name[sides.headline]
     rows = predictions.index[:PARITY_ROWS]
     packaged = package.load(run.folder / "model")
-    outputs = packaged.task.predictions(packaged.outputs(packaged.stored(rig.prepared.examples.fetch(rows))))[predictions.needs]
-    expected = predictions.scored[: len(rows)]
+    answers = packaged.task.predictions(packaged.outputs(packaged.stored(rig.prepared.examples.fetch(rows))))[predictions.needs]
+    outputs, expected = comparable(answers), comparable(predictions.scored[: len(rows)])
     scale = max(1.0, float(np.abs(expected).max()))
     gap = float(np.abs(outputs - expected).max()) / scale
     if not gap <= 1e-3:  # kernels of another device or batch size differ by less; a preparer that differs does not

@@ -19,6 +19,7 @@ from torch import nn
 from leadline.base.errors import LeadlineError, Stopped
 from leadline.data.split import verify_disjoint
 from leadline.evaluate.evaluate import predict_all
+from leadline.evaluate.predictions import comparable
 from leadline.flow.overfit import Overfit, learn_by_heart, loss_at_start
 from leadline.flow.rehearsal import rehearse
 from leadline.flow.setup import Rig, copy_of
@@ -268,7 +269,7 @@ def eval_mode(rig: Rig) -> Asked:
 def _outputs(rig: Rig, rows: np.ndarray, *, size: int, seed: int) -> np.ndarray:
     torch.manual_seed(seed)  # another one for each pass: chance that is drawn in eval mode must not repeat itself
     found = predict_all(rig.model, rig.prepared.task, batches=rig.batches.sequential(rows, size))
-    return found.scored.astype(np.float64)
+    return comparable(found.scored)
 
 
 def _trial(rig: Rig, rows: np.ndarray, *, size: int, folder: Path, stop_after: int | None = None) -> list[torch.Tensor]:
