@@ -28,7 +28,7 @@ _WORDY = 0.5  # of labels that each stand alone: more is no set of classes, but 
 
 @dataclass(frozen=True)
 class _Labelled:
-    """Sounds that have a label, in step with `names`, and what was found about others on the way."""
+    """Sounds that have a label, in step with `names`, and what was found about others on the way. table: the file of labels, if any."""
 
     names: Sequence[str]
     labels: Sequence[str]
@@ -37,6 +37,7 @@ class _Labelled:
     columns: dict[str, np.ndarray] = field(default_factory=dict)
     excluded: list[tuple[str, str]] = field(default_factory=list)
     guesses: tuple[Guess, ...] = ()
+    table: str = ""
 
 
 def open_sounds(path: Path, spec: DataSpec) -> Sounds:
@@ -53,7 +54,8 @@ def open_sounds(path: Path, spec: DataSpec) -> Sounds:
     rest = [name for name in others if _suffix(name) not in SUFFIXES | UNREAD]
     labelled = _label(path, sounds, rest, spec)
     labelled.excluded.extend((name, f"is in a format that is not read ({READABLE} are)") for name in others if _suffix(name) in UNREAD)
-    problems = [problem("other_files", "odd", rest, "files that are no sounds: not heard")] if rest and spec.labels is None else []
+    rest = [name for name in rest if name != labelled.table]
+    problems = [problem("other_files", "odd", rest, "files that are no sounds: not heard")] if rest else []
     return _examples(path, labelled, problems, spec)
 
 
@@ -66,9 +68,8 @@ def _label(root: Path, sounds: list[str], others: list[str], spec: DataSpec) -> 
     if not spec.audio.names:
         table = read_labels(root, sounds, others, spec, noun="sound", telling=_telling(spec))
         if table is not None:
-            return _Labelled(
-                table.pictures, table.labels, table.target, columns=table.columns, excluded=table.excluded, guesses=table.guesses
-            )
+            said = {"columns": table.columns, "excluded": table.excluded, "guesses": table.guesses, "table": table.path.name}
+            return _Labelled(table.pictures, table.labels, table.target, **said)
     named = sound_names.by_pattern(sounds, spec.audio.names) if spec.audio.names else sound_names.found_pattern(sounds)
     if named is None:
         raise InputError(
