@@ -62,8 +62,16 @@ def prepare(recipe: Recipe, *, device: str) -> Prepared:
     build.validate(resolved.model.name, model_options(resolved), "recipe, model")
     build.check_ports(resolved.model.name, takes=preparer.gives, gives=task.gives)
     guesses = (guess, *examples.facts.guesses, *task_guess, *parts.guesses, *getattr(preparer, "guesses", ()), *chosen)
-    resolved = resolved.model_copy(update={"task": kind.name, "data": resolved.data.model_copy(update={"target": examples.facts.target})})
+    resolved = resolved.model_copy(update={"task": kind.name, "data": _as_opened(resolved.data, examples.facts)})
     return Prepared(resolved, examples, parts, task, preparer, encoded(task, examples), device, guesses)
+
+
+def _as_opened(spec: DataSpec, facts: Facts) -> DataSpec:
+    """The `data` block with what opening chose, so that other data is read alike: the target, and the lengths of windows."""
+    if facts.series is None:
+        return spec.model_copy(update={"target": facts.target})
+    series = spec.series.model_copy(update={"window": facts.series.window, "horizon": facts.series.horizon})
+    return spec.model_copy(update={"target": facts.target, "series": series})
 
 
 def bind(kind: type[Task], examples: Examples, train: np.ndarray, preparer: Preparer, recipe: Recipe) -> Task:
