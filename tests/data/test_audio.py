@@ -111,6 +111,15 @@ def test_a_sound_without_label_and_a_row_without_sound_are_named(tmp_path: Path)
     assert len(_open(tmp_path, max_excluded=0.5)) == 3
 
 
+def test_a_transcript_that_cannot_be_said_in_its_time_is_left_out(tmp_path: Path) -> None:
+    for index in range(3):
+        put(tmp_path / f"{index}.wav", tone(pitch=300 + index))
+    (tmp_path / "said.csv").write_text(f"file,text\n0.wav,one\n1.wav,{'so on ' * 20}\n2.wav,two\n")
+    examples = _open(tmp_path, max_excluded=0.5)
+    assert list(examples.names) == ["0.wav", "2.wav"]
+    assert "119 characters" in dict(examples.excluded())["1.wav"]
+
+
 def test_files_that_are_no_sound_are_named_and_counted(tmp_path: Path) -> None:
     two_classes(tmp_path)
     (tmp_path / "low" / "bad.wav").write_bytes(b"RIFF is not all")

@@ -23,6 +23,7 @@ from leadline.record.facts import Facts, Guess, Problem
 
 TRANSCRIPTS = ("transcript", "transcription", "text", "sentence")
 """What the column of a table is called that holds what is said."""
+FASTEST = 40  # characters a second: twice as fast as anyone speaks, and about what the frames of a transcription can hold
 _WORDY = 0.5  # of labels that each stand alone: more is no set of classes, but a text for each
 
 
@@ -102,7 +103,10 @@ def _by_names(named: sound_names.Named, spec: DataSpec) -> _Labelled:
 
 
 def _examples(root: Path, labelled: _Labelled, problems: list[Problem], spec: DataSpec) -> Sounds:
+    kind, guesses = _target_kind(labelled.target, Counter(labelled.labels), spec)
     heard = hear_all(root, labelled.names)
+    if kind == "text":
+        heard = [_sayable(one, str(text)) for one, text in zip(heard, labelled.labels, strict=True)]
     kept = [place for place, one in enumerate(heard) if one.reason is None]
     unheard = [(labelled.names[place], one.reason) for place, one in enumerate(heard) if one.reason is not None]
     excluded = sorted([*labelled.excluded, *unheard])
@@ -111,18 +115,24 @@ def _examples(root: Path, labelled: _Labelled, problems: list[Problem], spec: Da
     columns = {name: values[kept] for name, values in labelled.columns.items()}
     sides = np.array(labelled.sides)[kept] if labelled.sides is not None else _test_part(columns, spec, len(kept))
     targets = np.array([labelled.labels[place] for place in kept], dtype=object)
-    facts = _facts(str(root), labelled, targets, usable, spec=spec)
+    facts = _facts(str(root), labelled, targets, usable, kind=kind)
     problems = [*left_out(excluded), *problems, *odd_sounds(names, usable)]
-    facts = replace(facts, given_split=count_sides(sides), problems=tuple(problems))
+    facts = replace(facts, given_split=count_sides(sides), problems=tuple(problems), guesses=(*labelled.guesses, *guesses))
     return Sounds(facts, names, targets, sides, root, usable, columns, tuple(excluded))
 
 
-def _facts(where: str, labelled: _Labelled, targets: np.ndarray, heard: list[Heard], *, spec: DataSpec) -> Facts:
-    counts = Counter(targets.tolist())
+def _sayable(one: Heard, text: str) -> Heard:
+    """What was heard, unless its transcript has more characters than can be said in its time."""
+    if one.reason is not None or len(text) <= FASTEST * one.seconds:
+        return one
+    return replace(one, reason=f"lasts {one.seconds:.1f} s, and its transcript has {len(text)} characters: more than can be said")
+
+
+def _facts(where: str, labelled: _Labelled, targets: np.ndarray, heard: list[Heard], *, kind: str) -> Facts:
     facts = Facts("audio", where, len(targets), labelled.target, audio=audio_facts(heard))
-    kind, guesses = _target_kind(labelled.target, counts, spec)
     if kind == "text":
-        return replace(facts, target_kind="text", guesses=(*labelled.guesses, *guesses))
+        return replace(facts, target_kind="text")
+    counts = Counter(targets.tolist())
     if len(counts) < 2:
         raise InputError(
             "LL015",
@@ -131,8 +141,7 @@ def _facts(where: str, labelled: _Labelled, targets: np.ndarray, heard: list[Hea
             help="add sounds of at least one other class, in a folder of its own",
         )
     classes = tuple(sorted(counts))
-    held = tuple(counts[name] for name in classes)
-    return replace(facts, target_kind="classes", classes=classes, class_counts=held, guesses=(*labelled.guesses, *guesses))
+    return replace(facts, target_kind="classes", classes=classes, class_counts=tuple(counts[name] for name in classes))
 
 
 def _target_kind(target: str, counts: Counter[str], spec: DataSpec) -> tuple[str, tuple[Guess, ...]]:

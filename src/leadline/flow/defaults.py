@@ -13,7 +13,7 @@ from leadline.tasks.task import Task
 from leadline.training.settings import EarlyStopSpec
 
 SMALL_IMAGE = 40  # pixels a side: up to here a network for 28- and 32-pixel pictures sees the whole object
-MASKED = 0.15  # of time and bands: on 612 spoken digits it took two seeds from 98.0 and 93.7 % to 99.3 and 97.7 %
+MASKED_TIME, MASKED_BANDS = 0.15, 0.1  # with shifts they took two seeds on 612 spoken digits from 98.0 and 93.7 % to 98.7 % each
 
 GENERAL: dict[str, Any] = {
     "train.epochs": 20,
@@ -72,10 +72,10 @@ def _augment(task: Task, takes: Port) -> tuple[Any, str]:
     if not isinstance(takes, Images):
         return "none", f"there is no change of {task.data} that surely keeps its meaning"
     side = min(takes.height, takes.width)
-    if task.data == "audio":
-        masks = AugmentSpec(crop=max(1, side // 14), time_mask=MASKED, freq_mask=MASKED)
-        return masks.model_dump(), "sounds: small shifts in time and pitch, and times and bands hidden (SpecAugment)"
     crop = max(1, side // 8)
+    if task.data == "audio":
+        masks = AugmentSpec(crop=crop, time_mask=MASKED_TIME, freq_mask=MASKED_BANDS)
+        return masks.model_dump(), "sounds: small shifts in time and pitch, and times and bands hidden (SpecAugment)"
     if takes.channels == 1:
         return AugmentSpec(
             crop=max(1, side // 14)
