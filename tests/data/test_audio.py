@@ -90,7 +90,7 @@ def test_a_test_part_that_holds_nothing_is_refused_with_what_there_is(tmp_path: 
 
 def test_a_table_brings_transcripts(tmp_path: Path) -> None:
     for index in range(4):
-        put(tmp_path / "clips" / f"{index}.wav", tone(pitch=300 + index))
+        put(tmp_path / "clips" / f"{index}.wav", tone(1.0, pitch=300 + index))
     table = tmp_path / "said.csv"
     table.write_text("file,transcript,speaker\n" + "".join(f"clips/{i}.wav,say {'one' * (i + 1)},ann\n" for i in range(4)))
     examples = _open(tmp_path)
