@@ -37,6 +37,11 @@ class Screen:
         if self.format == "human":
             click.echo(line, color=self._coloured)
 
+    def flow(self, text: str) -> None:
+        """A piece of a text for people that comes bit by bit, without a line's end."""
+        if self.format == "human":
+            click.echo(text, nl=False, color=self._coloured)
+
     def head(self, line: str) -> None:
         """A heading."""
         self.show(click.style(line, bold=True))

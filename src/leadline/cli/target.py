@@ -92,7 +92,8 @@ def check_data(data: str | None) -> None:
 
 
 def check_inputs(inputs: tuple[str, ...]) -> None:
-    """Refuse files and folders that are not there (LL001) before anything heavy is imported."""
+    """Refuse files and folders that are not there (LL001) before anything heavy is imported; words with spaces between may be a text."""
     for name in inputs:
-        if not Path(name).exists():
-            raise InputError("LL001", f"there is no file or folder {name}", where=name, help="pictures, folders of pictures, or tables")
+        if " " not in name.strip() and not Path(name).exists():
+            help = "pictures, folders of pictures, sounds, tables, text files, or a text in quotes"
+            raise InputError("LL001", f"there is no file or folder {name}", where=name, help=help)

@@ -75,7 +75,7 @@ def read_labels(
         if not found:
             raise InputError(
                 "LL014",
-                f"no column of {spec.labels} holds the names of the {noun}s in {root.name}",
+                f"no column of {spec.labels} holds the names of the {noun}s in {root.name or root}",
                 where=str(cells.path),
                 help=f"one column must hold names such as {pictures[0]}",
             )

@@ -138,7 +138,8 @@ def _start(examples: Examples, spec: SplitSpec) -> _Cut:
     where = "the data's own parts" if spec.own is None else f"column '{spec.own}'"
     this.how.append(f"{where}: {present}")
     if spec.own is None:
-        this.guesses.append(Guess("the parts that the data brings stay as they are", present, "data.split.given=false"))
+        otherwise = "data.series.parts=[TRAIN, VAL, TEST]" if examples.facts.kind == "series" else "data.split.given=false"
+        this.guesses.append(Guess("the parts that the data brings stay as they are", present, otherwise))
     for name, share in (("val", val), ("test", test)):
         if share:
             what = f"{name}: {share:.0%} of the training part"

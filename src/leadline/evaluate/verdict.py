@@ -11,8 +11,10 @@ from leadline.tasks.task import Task
 
 WORDS = {"majority": "always giving the commonest answer", "linear": "a linear model", "gbdt": "gradient boosting"}
 WORDS |= {"repeat_last": "repeating the last value", "seasonal_naive": "repeating the last season"}
+WORDS |= {"unigram": "counting tokens", "bigram": "counting which token follows which"}
 HEADS = {"majority": "the commonest answer wins here", "linear": "a linear model wins here", "gbdt": "trees win here"}
 HEADS |= {"repeat_last": "the last value wins here", "seasonal_naive": "the last season wins here"}
+HEADS |= {"unigram": "counts of tokens win here", "bigram": "counts of pairs of tokens win here"}
 
 
 def verdict(network: Predictions, baselines: Mapping[str, Baseline], *, task: Task, metric_name: str | None = None) -> str:

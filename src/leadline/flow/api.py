@@ -11,7 +11,9 @@ from leadline import recipe as recipes
 from leadline.base.errors import InputError
 from leadline.data.sources.memory import Memory
 from leadline.flow import train as story
+from leadline.flow.generate import write_on
 from leadline.flow.predict import model_folder, predict_raw
+from leadline.models.generate import Taste
 from leadline.recipe import Recipe
 from leadline.record.run import Run
 from leadline.report.report import write_report
@@ -53,6 +55,22 @@ class OpenRun:
     def predict(self, x: Any) -> list[dict[str, Any]]:
         """One answer per example of x: paths, a DataFrame, a list of row dicts, or arrays of images (N, H, W[, C]) or rows (N, columns)."""
         return predict_raw(self.load(), x)
+
+    def generate(
+        self,
+        prompt: str | None = None,
+        *,
+        count: int = 1,
+        most: int = 200,
+        temperature: float = 0.8,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | None = None,
+    ) -> list[str]:
+        """`count` texts, each beginning with the prompt, where there is one; equal seeds give equal texts. most: tokens of a text."""
+        taste = Taste(temperature, top_k, top_p)
+        texts = write_on(self.folder, prompt=prompt, count=count, most=most, taste=taste, seed=seed)
+        return [text["prompt"] + text["text"] for text in texts]
 
     def load(self, *, device: str = "cpu") -> Package:
         """The trained model with its preparer and task."""

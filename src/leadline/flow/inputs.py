@@ -1,4 +1,4 @@
-"""From what a user names on the command line to raw sounds and series, each with the id that its answer carries."""
+"""From what a user names on the command line to raw sounds, texts and series, each with the id that its answer carries."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from leadline.data.preparers.windows import WindowsPreparer
 from leadline.data.series_history import read_history
 from leadline.data.sound import READABLE, SUFFIXES
 from leadline.data.sound_examples import read_clip
+from leadline.data.text_examples import read_text
 from leadline.ship.package import Package
 
 SOUNDS_AT_ONCE = 64
@@ -23,6 +24,23 @@ def sounds(loaded: Package, inputs: Sequence[str]) -> list[dict[str, Any]]:
     for start in range(0, len(paths), SOUNDS_AT_ONCE):
         answers += loaded.predict([read_clip(path) for path in paths[start : start + SOUNDS_AT_ONCE]])
     return [{"id": str(path), **answer} for path, answer in zip(paths, answers, strict=True)]
+
+
+def texts(loaded: Package, inputs: Sequence[str]) -> list[dict[str, Any]]:
+    """One answer per line of each text file, and per text that is no file; a line's id is the file and its number."""
+    found: list[tuple[str, str]] = []
+    for place, name in enumerate(inputs, start=1):
+        if not Path(name).is_file():
+            if " " not in name.strip():
+                raise InputError(
+                    "LL001", f"there is no file {name}", where=name, help='leadline predict RUN texts.txt, or "a text in quotes"'
+                )
+            found.append((f"text {place}", name))
+            continue
+        text, _ = read_text(Path(name))
+        found += [(f"{name}:{number}", line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    answers = loaded.predict([text for _, text in found])
+    return [{"id": name, **answer} for (name, _), answer in zip(found, answers, strict=True)]
 
 
 def series(loaded: Package, inputs: Sequence[str]) -> list[dict[str, Any]]:

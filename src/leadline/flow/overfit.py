@@ -24,7 +24,7 @@ RATES = (1e-3, 1e-2, 1e-4)  # Adam's usual rate first; the others for networks t
 
 @dataclass(frozen=True)
 class Overfit:
-    """How far the loss fell on one batch. lr: the rate that got furthest."""
+    """How far the loss fell on one batch. lr: the rate that got furthest; floor: the lowest loss that the batch allows."""
 
     start: float
     end: float
@@ -32,11 +32,12 @@ class Overfit:
     examples: int
     lr: float
     timed_out: bool
+    floor: float = 0.0
 
     @property
     def learnt(self) -> bool:
-        """Whether the loss fell below 1 % of its start."""
-        return self.end < GOAL * self.start
+        """Whether the loss fell below 1 % of its start, above what can be known at all."""
+        return self.end - self.floor < GOAL * (self.start - self.floor)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON fields."""
@@ -68,15 +69,16 @@ def _attempt(model: nn.Module, task: Task, batch: Batch, *, lr: float, deadline:
     optimizer = torch.optim.Adam(trained, lr=lr)
     model.train()
     start = end = float(_loss(model, task, batch).detach())
-    steps, lowest = 0, start
-    while steps < MOST_STEPS and lowest >= GOAL * start and time.perf_counter() < deadline:
+    steps, lowest, floor = 0, start, task.floor(batch)
+    goal = floor + GOAL * (start - floor)
+    while steps < MOST_STEPS and lowest >= goal and time.perf_counter() < deadline:
         optimizer.zero_grad()
         loss = _loss(model, task, batch)
         loss.backward()
         optimizer.step()
         steps, end = steps + 1, float(loss.detach())
         lowest = min(lowest, end) if np.isfinite(end) else lowest
-    return Overfit(start, lowest, steps, len(batch), lr, timed_out=steps < MOST_STEPS and lowest >= GOAL * start)
+    return Overfit(start, lowest, steps, len(batch), lr, timed_out=steps < MOST_STEPS and lowest >= goal, floor=floor)
 
 
 def _loss(model: nn.Module, task: Task, batch: Batch) -> torch.Tensor:

@@ -36,7 +36,8 @@ def model_folder(run: Path) -> Path:
 def predict(run: Path, inputs: Sequence[str], *, device: str = "auto", say: Say | None = None) -> list[dict[str, Any]]:
     """One answer per input row, picture or sound, each with its "id" (file name, or file and row); one forecast per table of a series.
 
-    inputs: for pictures and sounds files or folders of them; for tables files with the training columns, in any order.
+    inputs: for pictures and sounds files or folders of them; for tables files with the training columns, in any order; for
+    texts files with one text a line, or the texts themselves.
     say: hears of columns that the training table did not have, which are not looked at.
     """
     if not inputs:
@@ -49,6 +50,8 @@ def _answers(loaded: package.Package, inputs: Sequence[str], *, say: Say | None 
         return from_inputs.sounds(loaded, inputs)
     if loaded.task.data == "series":
         return from_inputs.series(loaded, inputs)
+    if loaded.task.data == "text":
+        return from_inputs.texts(loaded, inputs)
     if isinstance(loaded.preparer.gives, Images):
         paths = list(_pictures(inputs))
         pictures = Pictures(PackedFiles(paths))  # decoded as in training, and a few hundred at a time
@@ -59,9 +62,11 @@ def _answers(loaded: package.Package, inputs: Sequence[str], *, say: Say | None 
 
 def predict_raw(loaded: package.Package, x: Any) -> list[dict[str, Any]]:
     """One answer per example of x: paths, a DataFrame, row dicts, arrays (N, H, W[, C]) of pictures or (N, columns) of rows, sounds as a
-    list of (samples, rate), or windows (N, steps, columns) of a series."""
+    list of (samples, rate), windows (N, steps, columns) of a series, or texts."""
     import numpy as np
 
+    if loaded.task.data == "text":
+        return loaded.predict([x] if isinstance(x, str) else list(x))
     if isinstance(x, str | Path) or (isinstance(x, Sequence) and x and all(isinstance(each, str | Path) for each in x)):
         return _answers(loaded, [str(each) for each in ([x] if isinstance(x, str | Path) else x)])
     if loaded.task.data in ("audio", "series"):

@@ -20,6 +20,7 @@ from leadline.flow.prepare import Prepared, model_options, with_train
 from leadline.models import adapt, build
 from leadline.recipe import Recipe
 from leadline.record.ports import Classes
+from leadline.training.attention import WAYS, measure_attention, set_way, switchable
 from leadline.training.distributed import World
 from leadline.training.measure import candidates_for, measure
 from leadline.training.optim import Optimizers, build_optimizers
@@ -98,13 +99,14 @@ def assemble(prepared: Prepared, store: Store, *, world: World) -> Rig:
     model = _network(prepared, recipe, device)
     recipe, threads = _threads(prepared, recipe, model, batches=batches, world=world)
     recipe, precision, measured = _precision(prepared, recipe, model, batches=batches, world=world)
+    recipe, ways = _attention(prepared, recipe, model, batches=batches, world=world, precision=precision)
     precision.lay_out(model)
     world.share(model)
     optimizers = build_optimizers(model, recipe.train.optimizer, device=device)
     epochs, peak = _number(recipe.train.epochs), float(recipe.train.optimizer.lr)
     schedule = plan(recipe.train.schedule, steps=epochs * batches.steps, steps_per_epoch=batches.steps, peak=peak)
     rates = [float(lr) for lr in schedule]
-    return Rig(prepared, recipe, device, world, store, batches, model, optimizers, rates, precision, {**threads, **measured})
+    return Rig(prepared, recipe, device, world, store, batches, model, optimizers, rates, precision, {**threads, **measured, **ways})
 
 
 def training_batches(prepared: Prepared, recipe: Recipe, store: Store, *, rows: np.ndarray, batch_size: int, world: World) -> Batches:
@@ -180,6 +182,20 @@ def _precision(
         measured = {"ms_per_step": choice.evidence, "chosen": chosen.to_dict()}
     values = {"precision": chosen.name, "channels_last": chosen.channels_last, "matmul": chosen.matmul}
     return with_train(recipe, **values), chosen, measured
+
+
+def _attention(
+    prepared: Prepared, recipe: Recipe, model: nn.Module, *, batches: Batches, world: World, precision: Precision
+) -> tuple[Recipe, dict[str, Any]]:
+    """Have attention computed as the recipe says, or as measured on one real batch; a resumed run takes the way it was started with."""
+    way, measured = recipe.train.attention, {}
+    if way == "auto" and switchable(model):
+        sample = batches.example_batch(min(_number(recipe.train.batch_size), len(prepared.split.train)))
+        best, measured = measure_attention(model, prepared.task, sample, device=torch.device(prepared.device), precision=precision)
+        way = WAYS[int(world.told([WAYS.index(best)])[0])]
+    way = "fused" if way == "auto" else way
+    set_way(model, way)
+    return with_train(recipe, attention=way), {"ms_by_attention": measured} if measured else {}
 
 
 def _as_asked(precision: Precision, recipe: Recipe) -> bool:

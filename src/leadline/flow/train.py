@@ -272,7 +272,8 @@ def _teller(run: Run | None, say: Say) -> Say:
 def _precision_words(rig: Rig) -> str:
     chosen = f"{rig.precision.name}{', channels-last' if rig.precision.channels_last else ''}"
     matmul = "" if rig.precision.matmul == "highest" else f", matmul {rig.precision.matmul}"
-    times = {**rig.measured.get("ms_by_threads", {}), **rig.measured.get("ms_per_step", {})}
+    kinds = ("ms_by_threads", "ms_per_step", "ms_by_attention")
+    times = {name: time for kind in kinds for name, time in rig.measured.get(kind, {}).items()}
     measured = ", ".join(f"{name} {time} ms" for name, time in times.items())
     threads = f", {torch.get_num_threads()} thread{'s' * (torch.get_num_threads() > 1)}" if rig.device.type == "cpu" else ""
     return f"{chosen}{matmul}{threads}" + (f" (measured per step: {measured})" if measured else "")

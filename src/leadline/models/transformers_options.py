@@ -12,14 +12,14 @@ from leadline.base.spec import Spec
 class TransformerSettings(Spec):
     """Width, depth and style of a transformer."""
 
-    width: int = Field(default=192, ge=4, le=16384)
+    width: int = Field(default=128, ge=4, le=16384)
     """Features of each place; a multiple of `heads`."""
-    heads: int = Field(default=6, ge=1, le=256)
+    heads: int = Field(default=4, ge=1, le=256)
     """Heads of attention, which share the width."""
-    depth: int = Field(default=6, ge=1, le=256)
+    depth: int = Field(default=4, ge=1, le=256)
     """Blocks, one behind the other."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    """Share of the features, and of the looks, that each training step blanks."""
+    """Share of what each part adds that a training step blanks."""
     positions: Literal["learned", "sinusoidal", "rotary", "none"] = "rotary"
     """How the network knows where a token stands."""
     norm: Literal["layer", "rms"] = "layer"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +37,18 @@ class Language(Task):
         asked = (batch.target != NOT_ASKED).sum()
         total = functional.cross_entropy(logits.flatten(0, 1).float(), batch.target.flatten(), ignore_index=NOT_ASKED, reduction="sum")
         yield Loss(total / asked.clamp(min=1), asked)
+
+    def floor(self, batch: Batch) -> float:
+        """The entropy of what follows equal beginnings: which name comes next is not to be known before its first letter."""
+        followers: dict[tuple[int, ...], Counter[int]] = {}
+        rows = zip(batch.inputs[0].tolist(), batch.target.tolist(), strict=True)
+        for ids, target in rows:
+            for place, asked in enumerate(target):
+                if asked != NOT_ASKED:
+                    followers.setdefault(tuple(ids[: place + 1]), Counter())[asked] += 1
+        total = sum(each.total() for each in followers.values())
+        surprise = (count * math.log(each.total() / count) for each in followers.values() for count in each.values())
+        return sum(surprise) / max(1, total)
 
     def keep(self, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
         """(B, 4): sum of the losses in nats, tokens asked for, of these foretold rightly, and their characters."""

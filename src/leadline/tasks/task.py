@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -13,6 +13,7 @@ from leadline.base.find import find
 from leadline.record.batch import Batch
 from leadline.record.facts import Facts, Guess, Kind, TargetKind
 from leadline.record.ports import Port
+from leadline.tasks.answering import Answering
 
 if TYPE_CHECKING:
     import torch
@@ -57,7 +58,7 @@ class Wishes:
 NO_WISHES = Wishes()
 
 
-class Task(ABC):
+class Task(Answering):
     """A kind of work; one file of `tasks/kinds/`, its docstring is its handbook page. Bound to data by `bind`."""
 
     name: ClassVar[str]
@@ -106,38 +107,6 @@ class Task(ABC):
     @abstractmethod
     def losses(self, model: torch.nn.Module, batch: Batch) -> Iterator[Loss]:
         """Yield one Loss per optimizer step; a GAN yields twice, most yield once."""
-
-    def keep(self, outputs: torch.Tensor, batch: Batch) -> torch.Tensor:
-        """What evaluation keeps of a batch's outputs, (B, ...) of one shape however long the batch was; made on the device."""
-        return outputs
-
-    def keep_target(self, batch: Batch) -> torch.Tensor:
-        """What evaluation keeps of its targets, likewise."""
-        return batch.target
-
-    def respond(self, model: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        """The network's answer to examples without targets, as `keep` takes it."""
-        return model(*batch.inputs)
-
-    def write(self, model: torch.nn.Module, batch: Batch) -> dict[str, np.ndarray]:
-        """What only the final evaluation measures, for it takes long: {"texts": (B, 2) what was written and what was right}."""
-        return {}
-
-    def each_loss(self, kept: torch.Tensor, target: torch.Tensor) -> np.ndarray:
-        """(N,) float64 plain loss of each example, from what was kept: without smoothing or weights."""
-        from leadline.tasks.losses import plain
-
-        return plain(kept, target)
-
-    @abstractmethod
-    def predictions(self, outputs: torch.Tensor) -> dict[str, np.ndarray]:
-        """What was kept, of all examples, to what scores and people use: {"probabilities": (N, C)}, {"values": (N,)} in the user's units,
-        {"tokens": (N, 4) sums of the losses of its tokens in nats, their number, how many were foretold rightly, their characters},
-        {"tags": (N, 2) lists of tags said and true}, {"pairs": (N, 2, D)}."""
-
-    @abstractmethod
-    def answers(self, predictions: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-        """One JSON row per example: {"label", "confidence", "top"}, {"value"}, {"tags"} or {"text"}."""
 
     @abstractmethod
     def to_dict(self) -> dict[str, Any]:

@@ -42,11 +42,14 @@ class Choice:
 
 
 def candidates_for(batch: Batch, device: torch.device) -> tuple[Precision, ...]:
-    """What is worth trying: layouts and bf16 for images; for rows, whose results hang on small differences, other fp32 kernels on a CPU."""
+    """What is worth trying: layouts and bf16 for images, bf16 for tokens; for numbers of rows and series, whose results hang on small
+    differences, and beside bf16, other fp32 kernels on a CPU."""
     if any(part.ndim == 4 for part in batch.inputs):
         half = [Precision("bf16", channels_last=True)] if _has_bf16(device) else []
         return (PLAIN, Precision(channels_last=True), *half)
-    return (PLAIN, Precision(matmul="medium")) if device.type == "cpu" else (PLAIN,)
+    is_tokens = not batch.inputs[0].is_floating_point() and batch.inputs[0].ndim == 2
+    half = [Precision("bf16")] if is_tokens and _has_bf16(device) else []
+    return (PLAIN, Precision(matmul="medium"), *half) if device.type == "cpu" else (PLAIN, *half)
 
 
 def measure(model: nn.Module, task: Task, batch: Batch, *, device: torch.device, candidates: Sequence[Precision] | None = None) -> Choice:

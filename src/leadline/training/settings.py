@@ -70,6 +70,8 @@ class TrainSpec(Spec):
     """Memory layout of images."""
     matmul: Literal["auto", "highest", "medium"] = "auto"
     """Precision of float32 matrix products on this machine, as torch.set_float32_matmul_precision takes it."""
+    attention: Literal["auto", "fused", "textbook"] = "auto"
+    """How attention is computed: by one kernel, or step by step as the formula is written; auto: measured, for it hangs on the length."""
     threads: Annotated[int, Field(ge=1)] | Literal["auto"] = "auto"
     """CPU threads; auto: all, or one where that is as fast, measured for a second. Results are equal to the bit for equal numbers only."""
     accumulate: int = Field(default=1, ge=1)

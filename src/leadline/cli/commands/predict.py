@@ -19,7 +19,7 @@ SHOWN = 20
 @run_argument()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 def command(screen: Screen, run: Path, inputs: tuple[str, ...], device: str) -> None:
-    """Answer for new input: pictures, folders of pictures, or tables.
+    """Answer for new input: pictures, folders of pictures, sounds, tables, text files, or a text in quotes.
 
     Each answer has the id of its input (the file, or file:row), a label with its probability or a value in the target's units.
     --format json gives every answer with all it holds, one object a line.
@@ -41,6 +41,8 @@ def _row(answer: dict[str, Any]) -> Sequence[str]:
         return answer["id"], f"after {answer['after']}", *(f"{name}: {_first(values)}" for name, values in answer["forecast"].items())
     if "text" in answer:
         return answer["id"], str(answer["text"])
+    if "perplexity" in answer:
+        return answer["id"], f"perplexity {number(answer['perplexity'])}", f"{answer['tokens']} tokens"
     if "label" not in answer:
         return answer["id"], number(answer["value"])
     others = ", ".join(f"{item['label']} {item['confidence']:.1%}" for item in answer.get("top", [])[1:3])

@@ -23,7 +23,7 @@ class TextCNNNet(Network):
         if isinstance(self.embedding, nn.Embedding):
             nn.init.normal_(self.embedding.weight, std=0.1)
         self.drop = nn.Dropout(dropout)
-        self.windows = nn.ModuleList([nn.Conv1d(width, filters, size, padding="same") for size in sizes])
+        self.windows = nn.ModuleList([nn.Conv1d(width, filters, size, padding=size // 2) for size in sizes])
         self.out = Ends(filters * len(sizes), gives)
 
     @property
@@ -37,5 +37,5 @@ class TextCNNNet(Network):
         """x: ids (B, T), or frames (B, T, features) with their lengths (B,)."""
         kept = real(lengths_of(self.takes, x, lengths), x.shape[1])[:, None]
         inputs = self.drop(self.embedding(x)).transpose(1, 2) * kept  # (B, W, T); padding is silence to the windows
-        found = torch.cat([window(inputs).relu() for window in self.windows], dim=1) * kept
+        found = torch.cat([window(inputs)[..., : x.shape[1]].relu() for window in self.windows], dim=1) * kept
         return self.out(self.drop(found.amax(2) if self.whole else found.transpose(1, 2)))

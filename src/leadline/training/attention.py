@@ -1,0 +1,56 @@
+"""Which way of computing attention is faster here, at this length: measured on real steps, as precision is."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import Any
+
+import torch
+from torch import nn
+
+from leadline.record.batch import Batch
+from leadline.tasks.task import Task
+from leadline.training.measure import timed, trial
+from leadline.training.precision import Precision
+
+WAYS = ("fused", "textbook")
+ROUNDS = 3  # timed steps of each; the first of each is not counted
+LONGEST_S = 2.0  # for all together, once each was timed
+GAIN = 1.1  # the textbook's way must be this much faster: it takes the square of the length in memory
+
+
+def switchable(model: nn.Module) -> list[Any]:
+    """The parts of a network whose attention can be computed either way."""
+    return [part for part in model.modules() if getattr(part, "way", None) in WAYS]
+
+
+def set_way(model: nn.Module, way: str) -> None:
+    """Compute all its attention so."""
+    for part in switchable(model):
+        part.way = way
+
+
+def measure_attention(
+    model: nn.Module, task: Task, batch: Batch, *, device: torch.device, precision: Precision
+) -> tuple[str, dict[str, float]]:
+    """The faster way, and milliseconds per step of each. Weights, modes and generators stay as they were; the way does, too."""
+    before = switchable(model)[0].way
+    trials = {}
+    for way in WAYS:
+        set_way(model, way)
+        trials[way] = trial(model, task, batch, precision=precision, device=device)
+    set_way(model, before)
+    times: dict[str, list[float]] = {way: [] for way in WAYS}
+    end = time.perf_counter() + LONGEST_S
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        for number in range(ROUNDS + 1):
+            for way, step in trials.items():
+                seconds, _ = timed(step, device)
+                if number:
+                    times[way].append(float("inf") if seconds is None else seconds)
+            if number and time.perf_counter() > end:
+                break
+    medians = {way: statistics.median(taken) for way, taken in times.items()}
+    best = "textbook" if medians["fused"] > GAIN * medians["textbook"] else "fused"
+    return best, {way: round(seconds * 1e3, 3) for way, seconds in medians.items()}
