@@ -73,6 +73,7 @@ def test_a_series_is_forecast_better_than_by_repeating(tmp_path: Path) -> None:
     assert list(rivals) == ["repeat_last", "seasonal_naive", "linear"]
     assert found["test"]["standardised_mse"] < min(rivals["repeat_last"], rivals["seasonal_naive"])
     assert found["test"]["standardised_mse"] < 1.5 * rivals["linear"]
+    assert (run / "plots" / "forecast.png").stat().st_size > 5000
     (answer,) = predict(run, [str(table)])
     assert answer["after"] == "2024-02-09 23:00:00"
     ahead = answer["forecast"]["wave"]

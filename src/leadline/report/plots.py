@@ -12,6 +12,7 @@ import numpy as np
 from leadline.record.counts import reliability
 from leadline.record.files import write_atomic
 from leadline.report.folder import RunFolder, read_run
+from leadline.report.forecast_plot import forecast_of
 from leadline.report.sections.classes import class_names, matrix_of
 from leadline.report.sections.curves import Points, clipped, drawn, planned, points, thinned
 from leadline.report.sections.healing import healed
@@ -52,6 +53,7 @@ def write_plots(folder: Path | str) -> list[Path]:
         "confusion": _confusion_of(run),
         "reliability": _reliability_of(run),
         "regression": _regression_of(run),
+        "forecast": forecast_of(run),
     }
     place = run.folder / "plots"
     return [draw_plot(place / f"{name}.png", draw) for name, draw in drawings.items() if draw is not None]
