@@ -21,6 +21,8 @@ def show(screen: Screen, folder: Path, *, data: Any) -> None:
     screen.section("scores", summary.score_lines(scores))
     screen.section("findings", summary.finding_lines(findings))
     screen.show()
+    if (folder / "model" / "config.json").exists() and '"nexttokens"' in (folder / "model" / "config.json").read_text(encoding="utf-8"):
+        return screen.next("leadline", "generate", str(folder))
     if isinstance(data, str) and Path(data).exists():
         return screen.next("leadline", "predict", str(folder), data)
     return screen.next("leadline", "card", str(folder))
