@@ -23,6 +23,7 @@ from leadline.evaluate.verdict import verdict
 from leadline.flow.prepare import model_options
 from leadline.flow.setup import Rig
 from leadline.models import build
+from leadline.models.nets.network import Network
 from leadline.record.run import Run
 from leadline.report.model_card import write_card
 from leadline.report.pictures import write_examples, write_rows
@@ -68,14 +69,18 @@ def conclude(rig: Rig, run: Run, fitted: Fitted, *, say: Callable[[str], None]) 
 def _package(rig: Rig, run: Run) -> Package:
     """Write `model/` and read it back: what is measured from here on is what users get."""
     prepared, recipe = rig.prepared, rig.recipe
+    assert isinstance(rig.model, Network)
+    options, model = {**model_options(recipe), **rig.model.rebuild}, rig.model.plain()
+    if model is not rig.model:
+        rig.model.save_adapter(run.path("adapter"))
     config = {
         "schema": 1,
         "task": recipe.task,
-        "model": build.to_config(recipe.model.name, model_options(recipe), prepared.preparer.gives, prepared.task.gives),
+        "model": build.to_config(recipe.model.name, options, prepared.preparer.gives, prepared.task.gives),
         "target": prepared.facts.target,
         "versions": {"leadline": __version__, "torch": torch.__version__, "python": platform.python_version()},
     }
-    package.save(run.path("model"), Package(rig.model, prepared.preparer, prepared.task, config))
+    package.save(run.path("model"), Package(model, prepared.preparer, prepared.task, config))
     return package.load(run.folder / "model", device=str(rig.device))
 
 

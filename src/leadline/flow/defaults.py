@@ -31,7 +31,7 @@ def resolve(recipe: Recipe, task: Task, takes: Port, *, num_train: int) -> tuple
     """The recipe with every "auto" of model and training chosen (precision is measured later), and what was chosen with the reasons."""
     name, guesses = _model(recipe, task, takes)
     part, _ = build.resolve(name)
-    wishes = {**GENERAL, **part.suggest(takes=takes, num_examples=num_train)}
+    wishes = {**GENERAL, **part.suggest_with(dict(recipe.model.model_extra or {}), takes=takes, num_examples=num_train)}
     wishes["train.batch_size"] = min(wishes["train.batch_size"], num_train)
     values = recipe.model_dump(exclude={"data": {"source"}})  # objects in memory are not to be copied
     values["model"]["name"] = name

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 SHELF = "models.zoo"
+ANY = "transformers"
+"""The library whose networks go by hub ids and folders, which no list holds."""
 
 
 def resolve(name: str) -> tuple[type[Model], str | None]:
@@ -26,6 +28,8 @@ def resolve(name: str) -> tuple[type[Model], str | None]:
     libraries. Raises InputError LL023 with the nearest name, LL024 when the library is not installed.
     """
     library, slash, variant = name.partition("/")
+    if slash and library == ANY:
+        return find(SHELF, ANY), variant
     if slash:
         return find(SHELF, _library(name, library)), _variant(library, variant)
     if name in names(SHELF) and name not in LIBRARIES:

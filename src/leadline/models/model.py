@@ -35,6 +35,11 @@ class Model(ABC):
         return {}
 
     @classmethod
+    def suggest_with(cls, options: dict[str, Any], *, takes: Port, num_examples: int) -> dict[str, Any]:
+        """The same where the network's own settings matter."""
+        return cls.suggest(takes=takes, num_examples=num_examples)
+
+    @classmethod
     @abstractmethod
     def tiny(cls) -> Spec:
         """Settings that make it small enough to train in a test."""

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Self
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
 
 from torch import nn
 
@@ -16,6 +19,16 @@ class Network(nn.Module, ABC):
 
     fixed: frozenset[str] = frozenset()
     """Names of parameters that never learn by design (such as sine positions); unfreezing leaves them alone."""
+
+    rebuild: Mapping[str, Any] = MappingProxyType({})
+    """Settings in place of the recipe's that build it again, where those would need a download."""
+
+    def plain(self) -> Network:
+        """What is packaged: itself, or a copy whose adapters are added into the weights."""
+        return self
+
+    def save_adapter(self, folder: Path) -> None:
+        """Write its adapters alone, where it has some."""
 
     @property
     @abstractmethod
