@@ -16,6 +16,10 @@ def audit(examples: Examples) -> tuple[Problem, ...]:
         from leadline.data.audit_sounds import audit_sounds
 
         return audit_sounds(examples)
+    if examples.facts.kind == "text":
+        from leadline.data.audit_text import audit_text
+
+        return audit_text(examples)
     if examples.facts.kind == "series":
         from leadline.data.audit_series import audit_series
 

@@ -21,11 +21,11 @@ ORDER = {"excluded": 0, "suspect": 1, "odd": 2}
 def audit_table(examples: Examples, *, seed: int = 0) -> tuple[Problem, ...]:
     """Everything odd or suspect about a table's examples, suspect things first. Pure: the same table and seed, the same answer."""
     facts = examples.facts
-    found = [*_repeats(examples), *leaking_columns(examples, seed=seed), *_imbalance(facts), *_missing(facts), *_silent_columns(facts)]
+    found = [*repeats(examples), *leaking_columns(examples, seed=seed), *imbalance(facts), *_missing(facts), *_silent_columns(facts)]
     return tuple(sorted(found, key=lambda problem: ORDER[problem.severity]))
 
 
-def _repeats(examples: Examples) -> Iterable[Problem]:
+def repeats(examples: Examples) -> Iterable[Problem]:
     """Rows that repeat an earlier one, rows equal but for the target, and rows that stand on two sides of a given split."""
     content = examples.content_hashes()
     groups = pd.factorize(content)[0]
@@ -73,7 +73,7 @@ def _across(examples: Examples, groups: np.ndarray) -> Iterable[Problem]:
         yield Problem("twins_across_split", "suspect", int(twins.sum()), _names(examples, twins), text)
 
 
-def _imbalance(facts: Facts) -> Iterable[Problem]:
+def imbalance(facts: Facts) -> Iterable[Problem]:
     if len(facts.class_counts) < 2:
         return
     counts = dict(zip(facts.classes, facts.class_counts, strict=True))

@@ -45,11 +45,16 @@ class TextCorpus(Source):
 
     @classmethod
     def tiny(cls, folder: Any) -> Path:
-        """Forty thousand characters of numbers in words, counted upwards: a small language with rules."""
+        """Thirty thousand characters of sums in words: a small language with rules."""
+        import numpy as np
+
+        draw = np.random.default_rng(0)
         ones = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
         tens = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
         words = [f"{ten}-{one}" for ten in tens for one in ones]
-        path = Path(folder) / "numbers.txt"
-        lines = [" ".join(words[(start + step) % len(words)] for step in range(8)) + ".\n" for start in range(0, 430)]
+        pairs = draw.integers(0, 36, (600, 2))
+        sums = [f"{words[one]} and {words[two]} make {words[one + two]}." for one, two in pairs]
+        lines = [" ".join(sums[place : place + 4]) + "\n" for place in range(0, len(sums), 4)]
+        path = Path(folder) / "sums.txt"
         path.write_text("".join(lines), encoding="utf-8")
         return path
