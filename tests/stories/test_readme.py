@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_diabetes, load_digits
 
+from leadline.base.find import find
 from leadline.recipe import read
 
 README = Path(__file__).parents[2] / "README.md"
@@ -39,6 +40,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Image.fromarray((picture * 15).astype(np.uint8)).resize((16, 16)).save(folder / "photos" / name / f"{i}.png")
     rows = load_diabetes(as_frame=True).frame.rename(columns={"target": "price"})
     rows.to_csv(folder / "houses.csv", index=False)
+    for source in ("text_table", "text_corpus", "conll", "wav_folder"):
+        find("data.sources", source).tiny(folder)
+    find("data.sources", "series_table").tiny(folder).rename(folder / "load.csv")
     return folder
 
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from leadline.base.errors import InputError
 from leadline.base.find import find, names
+from leadline.text.chat import chat, render
+from leadline.text.sizes import characters
 from leadline.text.tokenizer import Tokenizer
 from leadline.text.tokenizers.pretrained import Pretrained
 
@@ -37,7 +39,7 @@ def test_the_first_ids_are_special_and_json_holds_everything(name: str) -> None:
 def test_training_texts_come_back_to_the_letter(name: str) -> None:
     tokenizer = _learnt(name)
     assert [tokenizer.decode(ids) for ids in tokenizer.encode(TEXTS)] == TEXTS
-    assert float(sum(tokenizer.characters()[ids].sum() for ids in tokenizer.encode(TEXTS))) == sum(map(len, TEXTS))
+    assert float(sum(characters(tokenizer)[ids].sum() for ids in tokenizer.encode(TEXTS))) == sum(map(len, TEXTS))
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="[]")))
@@ -47,7 +49,7 @@ def test_bytes_know_any_text(text: str) -> None:
     (ids,) = tokenizer.encode([text])
     assert tokenizer.decode(ids) == text
     assert len(ids) == len(text.encode())
-    assert float(tokenizer.characters()[ids].sum()) == len(text)
+    assert float(characters(tokenizer)[ids].sum()) == len(text)
 
 
 @pytest.mark.parametrize("name", ["characters", "words", "wordpiece"])
@@ -76,12 +78,12 @@ def test_whole_texts_are_cut_or_filled_up() -> None:
 def test_a_chat_tells_what_the_assistant_says() -> None:
     tokenizer = _learnt("bytes")
     messages = [{"role": "user", "content": "the cat"}, {"role": "assistant", "content": "sat"}]
-    ids, said = tokenizer.chat(messages)
+    ids, said = chat(tokenizer, messages)
     spoken = [token for token, own in zip(ids, said, strict=True) if own]
     assert spoken[-1] == tokenizer.end
     assert tokenizer.decode(spoken) == "sat"
-    assert "the cat" in tokenizer.render(messages)
-    assert tokenizer.render(messages[:1], answer=True).endswith("Assistant:\n")
+    assert "the cat" in render(tokenizer, messages)
+    assert render(tokenizer, messages[:1], answer=True).endswith("Assistant:\n")
 
 
 def test_a_pretrained_tokenizer_brings_its_own_ids(tmp_path: Path) -> None:

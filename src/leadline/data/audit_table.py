@@ -74,6 +74,7 @@ def _across(examples: Examples, groups: np.ndarray) -> Iterable[Problem]:
 
 
 def imbalance(facts: Facts) -> Iterable[Problem]:
+    """Classes of very unequal size."""
     if len(facts.class_counts) < 2:
         return
     counts = dict(zip(facts.classes, facts.class_counts, strict=True))

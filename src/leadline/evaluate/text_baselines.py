@@ -15,6 +15,7 @@ from leadline.record.ports import Tokens
 from leadline.tasks.classification import Classification
 from leadline.tasks.language import Language
 from leadline.tasks.task import Task
+from leadline.text import sizes
 
 Fetch = Callable[[np.ndarray], Sequence[Any]]
 MOST = 50_000  # training texts that a baseline sees
@@ -119,7 +120,7 @@ def _followers(
     likeliest = np.asarray(pairs.argmax(axis=1)).ravel()
     guess = {"unigram": np.full_like(target, single.argmax()), "bigram": likeliest[context]}
     assert task.tokenizer is not None
-    characters = task.tokenizer.characters()
+    characters = sizes.characters(task.tokenizer)
     made = {}
     for name, chance in chances.items():
         counted = target != takes.padding

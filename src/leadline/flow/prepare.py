@@ -13,7 +13,7 @@ from leadline.base.errors import InputError
 from leadline.base.find import find, names
 from leadline.data.prepare import Preparer
 from leadline.data.settings import AugmentSpec, DataSpec
-from leadline.data.source import Examples, recognise
+from leadline.data.source import Examples, Found, recognise
 from leadline.data.split import Split, split
 from leadline.flow import defaults
 from leadline.flow.devices import resolve as resolve_device
@@ -103,9 +103,24 @@ def open_source(recipe: Recipe) -> tuple[Examples, Guess]:
         raise InputError("LL001", "the recipe names no data", where="recipe, data.source", help="data.source=PATH")
     if spec.kind is not None:
         return find("data.sources", spec.kind).open(spec.source, spec), Guess(f"source {spec.kind}", "you said so", "data.kind=NAME")
-    found = recognise(spec.source, spec, kind=None if recipe.task is None else find("tasks.kinds", recipe.task).data)
+    found = _recognised(spec, recipe.task)
     examples = found.source.open(spec.source, spec)
     return examples, Guess(f"source {found.name}", found.evidence, "data.kind=NAME (leadline list sources)")
+
+
+def _recognised(spec: DataSpec, task: str | None) -> Found:
+    """The source for this data, of the kind that a named task is for; LL030 where only sources of another kind know it."""
+    if task is None:
+        return recognise(spec.source, spec)
+    kind = find("tasks.kinds", task).data
+    try:
+        return recognise(spec.source, spec, kind=kind)
+    except InputError as error:
+        if error.code != "LL004":
+            raise
+        other = recognise(spec.source, spec)
+    text = f"task '{task}' is for {kind}, and {spec.source} is something else: {other.evidence}"
+    raise InputError("LL030", text, where="task", help="leave task out")
 
 
 def choose_task(recipe: Recipe, facts: Facts) -> tuple[type[Task], tuple[Guess, ...]]:

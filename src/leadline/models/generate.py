@@ -91,21 +91,29 @@ def generate(
     """
     generator = torch.Generator(ids_BT.device)
     generator.manual_seed(secrets.randbits(63) if seed is None else seed)
-    written: list[list[int]] = [[] for _ in range(len(ids_BT))]
-    open_rows = set(range(len(ids_BT)))
+    page = _Page(len(ids_BT), end, on_token)
     with undisturbed(model):
         for chosen in _steps(model, ids_BT, most=most, taste=taste, generator=generator, never=never):
-            for row in sorted(open_rows):
-                token = int(chosen[row])
-                if token == end:
-                    open_rows.discard(row)
-                    continue
-                written[row].append(token)
-                if row == 0 and on_token is not None:
-                    on_token(token)
-            if not open_rows:
+            page.take(chosen.tolist())
+            if not page.open_rows:
                 break
-    return written
+    return page.written
+
+
+class _Page:
+    """What was written of each row so far, and which rows go on."""
+
+    def __init__(self, rows: int, end: int | None, on_token: Callable[[int], None] | None) -> None:
+        self.written: list[list[int]] = [[] for _ in range(rows)]
+        self.open_rows, self.end, self.on_token = set(range(rows)), end, on_token
+
+    def take(self, tokens: list[int]) -> None:
+        """The next token of each row; those that have ended are passed over."""
+        self.open_rows -= {row for row in self.open_rows if tokens[row] == self.end}
+        for row in self.open_rows:
+            self.written[row].append(tokens[row])
+        if 0 in self.open_rows and self.on_token is not None:
+            self.on_token(tokens[0])
 
 
 def _steps(

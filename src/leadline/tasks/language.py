@@ -11,6 +11,7 @@ import numpy as np
 
 from leadline.record.batch import Batch
 from leadline.tasks.task import Loss, Task
+from leadline.text.sizes import characters
 
 if TYPE_CHECKING:
     import torch
@@ -79,7 +80,7 @@ class Language(Task):
         import torch
 
         assert self.tokenizer is not None, "a task that foretells tokens is bound with their tokenizer"
-        known = self.tokenizer.characters()
+        known = characters(self.tokenizer)
         table = torch.ones(max(vocabulary, len(known)))
         table[: len(known)] = torch.from_numpy(known)
         return table.to(device)

@@ -14,12 +14,6 @@ from tokenizers import Tokenizer as Core
 
 SPECIALS = ("[PAD]", "[UNK]", "[BOS]", "[EOS]", "[MASK]")
 """Ids 0 to 4 of every tokenizer that is learnt here."""
-TEMPLATE = (
-    "{% for message in messages %}### {{ message.role | capitalize }}:\n{{ message.content }}"
-    "{% if message.role == 'assistant' %}{{ eos_token }}{% endif %}\n\n{% endfor %}"
-    "{% if add_generation_prompt %}### Assistant:\n{% endif %}"
-)
-"""How messages become one text where the tokenizer has no template of its own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,60 +81,14 @@ class Tokenizer:
         """The text of some ids, special ones left out."""
         return self.core.decode([int(each) for each in ids], skip_special_tokens=True)
 
-    def token(self, place: int) -> str:
-        """One token as its own name."""
-        return self.core.id_to_token(int(place)) or ""
-
-    def characters(self) -> np.ndarray:
-        """(vocabulary,) float32: how many characters each token stands for; 0 for special ones.
-
-        A token of a byte-level tokenizer that holds a part of a character counts its share of bytes.
-        """
-        return self._characters
-
-    def chat(self, messages: Sequence[dict[str, str]]) -> tuple[list[int], list[bool]]:
-        """Ids of a conversation in its template, and which of them the assistant says (what is to be learnt)."""
-        text = self.render(messages)
-        spans = [self._span(messages, place) for place, message in enumerate(messages) if message["role"] == "assistant"]
-        found = self.core.encode(text, add_special_tokens=False)
-        said = [any(low <= start < high for low, high in spans) for start, _ in found.offsets]
-        return found.ids, said
-
-    def render(self, messages: Sequence[dict[str, str]], *, answer: bool = False) -> str:
-        """A conversation as text; with `answer` up to where the assistant begins to speak."""
-        return self._render.render(
-            messages=list(messages), add_generation_prompt=answer, eos_token=self._name(self.end), bos_token=self._name(self.begin)
-        )
-
-    def _span(self, messages: Sequence[dict[str, str]], place: int) -> tuple[int, int]:
-        """Where message `place`, an assistant's, stands in the rendered text: from behind the prompt to behind its end token."""
-        low = len(self.render(messages[:place], answer=True))
-        until = self.render(messages[: place + 1])
-        end = self._name(self.end)
-        high = until.rfind(end) + len(end) if end and until.rfind(end) >= low else len(until)
-        return low, high
-
-    def _name(self, place: int | None) -> str:
+    def name(self, place: int | None) -> str:
+        """A token as the text of a template has it; empty for none."""
         return (self.core.id_to_token(place) or "") if place is not None else ""
-
-    @cached_property
-    def _render(self) -> Any:
-        from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-        return ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True).from_string(self.template or TEMPLATE)
 
     @cached_property
     def _marks_spaces(self) -> bool:
         kind = (json.loads(self.core.to_str()).get("pre_tokenizer") or {}).get("type")
         return kind == "ByteLevel" and self.kind != "bytes"
-
-    @cached_property
-    def _characters(self) -> np.ndarray:
-        special = {place for place, token in self.core.get_added_tokens_decoder().items() if token.special}
-        special |= set(range(len(SPECIALS))) if self.head == () and self.kind != "pretrained" else set()
-        is_bytes = (json.loads(self.core.to_str()).get("pre_tokenizer") or {}).get("type") == "ByteLevel"
-        counts = [0.0 if i in special else _size(self.core.id_to_token(i) or "", is_bytes) for i in range(self.vocabulary)]
-        return np.array(counts, np.float32)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON: everything, so that no hub and no other library is needed to read it back."""
@@ -163,20 +111,3 @@ class Recipe(ABC):
     @abstractmethod
     def fit(cls, texts: Iterable[str], *, size: int) -> Tokenizer:
         """Learnt from the training texts; `size` is the most tokens it may know, where that can be chosen."""
-
-
-def _size(token: str, is_bytes: bool) -> float:
-    """Characters of a token; in a byte-level one each sign stands for one byte, and what continues a character counts nothing."""
-    if not is_bytes:
-        return float(len(token.removeprefix("##")))
-    return float(sum((_BYTES.get(sign, 0) & 0xC0) != 0x80 for sign in token))
-
-
-def _byte_signs() -> dict[str, int]:
-    """Which sign stands for which byte in byte-level tokens (GPT-2's table)."""
-    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in plain]
-    return {chr(byte): byte for byte in plain} | {chr(256 + place): byte for place, byte in enumerate(others)}
-
-
-_BYTES = _byte_signs()

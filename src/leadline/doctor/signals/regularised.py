@@ -19,6 +19,8 @@ from leadline.doctor.twin import Twin
 STEPS = 60
 RIPE = 40  # steps before which a run may be slow for many reasons
 STRONG = 0.45  # a dropout from which on it is worth a look; half is usual in old nets
+HEAVY = 0.7  # a dropout that no published network uses
+PATIENT = 300  # steps that less than it is given: a network with half of it dropped begins slowly, and that is no fault
 LOSSES = (
     "cross_entropy",
     "nll_loss",
@@ -55,7 +57,7 @@ def measure(scene: Scene) -> Regularised | None:
         return None
     drops = [(m.p, path) for path, m in scene.lab.model.named_modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.training]  # pyright: ignore[reportPrivateUsage]
     strongest = max(drops, default=(0.0, ""))
-    if strongest[0] >= STRONG:
+    if strongest[0] >= (STRONG if steps >= PATIENT else HEAVY):
         return _tried(scene, learning, "dropout", strongest, _no_dropout, None)
     if _penalised(scene.first.script):
         return _tried(scene, learning, "penalty", (0.0, ""), _nothing, _without_penalty)

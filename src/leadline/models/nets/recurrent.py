@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
@@ -77,11 +76,13 @@ def _open_gates(cells: nn.RNNBase) -> None:
     """An LSTM begins with its forget gates open (Jozefowicz et al. 2015); recurrent weights are orthogonal (Saxe et al. 2014)."""
     for name, weight in cells.named_parameters():
         if "weight_hh" in name:
-            for part in weight.data.chunk(weight.shape[0] // weight.shape[1]):
-                nn.init.orthogonal_(part)
+            _orthogonal(weight)
         elif "bias" in name:
             nn.init.zeros_(weight)
             if isinstance(cells, nn.LSTM) and "bias_ih" in name:
-                quarter = weight.shape[0] // 4
-                with torch.no_grad():
-                    weight[quarter : 2 * quarter] = 1.0
+                nn.init.ones_(weight.detach().chunk(4)[1])
+
+
+def _orthogonal(weight: nn.Parameter) -> None:
+    for part in weight.detach().chunk(weight.shape[0] // weight.shape[1]):
+        nn.init.orthogonal_(part)
