@@ -17,6 +17,8 @@ from leadline.record.finding import Finding
 ENOUGH = 20  # updates of the scale before anything is said
 OFTEN = 0.05  # of the updates: a sound run skips one in two thousand
 
+SEARCHING = 2.0**10  # a scale above it has far to go before nothing fits in half precision
+
 
 class ScalerCollapse(Rule):
     """GradScaler skips a step whenever a gradient is infinite and halves its scale; here halving does not end it.
@@ -40,6 +42,8 @@ class ScalerCollapse(Rule):
             return None
         share = history.skipped / history.updates
         collapsed = history.scale < 1 and history.recent > OFTEN
+        if not collapsed and history.scale > SEARCHING:
+            return None  # each skip halves the scale: one that began far too high is still on its way down
         if not collapsed and (share <= OFTEN or history.recent <= OFTEN or history.skipped < 3):
             return None
         return self.found(

@@ -11,6 +11,8 @@ import time
 from dataclasses import dataclass, replace
 from typing import Any
 
+from torch.optim.optimizer import Optimizer
+
 from leadline.doctor.evidence import Evidence, NotExamined, Scene
 from leadline.doctor.lab import Curve, Trial
 from leadline.doctor.signals.dynamics import Dynamics
@@ -260,4 +262,10 @@ def _rate_is_rising(scene: Scene) -> bool:
     rates = [max(step.lrs) for step in steps]
     groups: list[dict[str, Any]] = [group for optimizer in scene.heard.optimizers for group in optimizer.param_groups]
     planned = max((float(group.get(key) or 0.0) for group in groups for key in ("initial_lr", "max_lr")), default=0.0)
-    return rates[-1] > rates[0] or planned > 2 * max(rates)
+    return rates[-1] > rates[0] or planned > 2 * max(rates) or any(_rectifies(each, len(steps)) for each in scene.heard.optimizers)
+
+
+def _rectifies(optimizer: Optimizer, steps: int) -> bool:
+    """RAdam warms up by itself while its second moments are young (Liu et al. 2020): for about 1 / (1 - beta2) steps."""
+    betas = optimizer.param_groups[0].get("betas")
+    return type(optimizer).__name__ == "RAdam" and betas is not None and steps < 1 / (1 - float(betas[1]))
